@@ -34,6 +34,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', 
     min: 100,
     max: 600_000,
   },
+  probed: {
+    what: 'How many objects that match are read before the ways are compared.',
+    unit: 'objects',
+    default: 20,
+  },
   nested: {
     what: 'The most items of a link that are read with each object; what has more is read on by itself.',
     unit: 'items',

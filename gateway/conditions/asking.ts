@@ -10,8 +10,11 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { TypeList } from './declared.ts';
 import type { WalkedList } from './walkable.ts';
 
-/** Bounds as an operator sets them, and one for tests. */
-export type ConditionBounds = BoundValues<typeof CONDITIONS> & { readonly nested?: number };
+/** Bounds as an operator sets them; and, for tests and benchmarks, another `nested` and one way alone. */
+export type ConditionBounds = BoundValues<typeof CONDITIONS> & {
+  readonly nested?: number;
+  readonly only?: 'push' | 'walk';
+};
 export type FilterValue = Readonly<Record<string, unknown>>;
 
 /** A link of what is listed. */
@@ -60,6 +63,7 @@ export class Asking {
   readonly #engine: Pick<Engine, 'execute'>;
   readonly #context: RequestContext;
   readonly #until: number;
+  readonly #counts = new Map<string, Promise<number>>();
   #read = 0;
   /** How many questions there were. */
   asked = 0;
@@ -74,29 +78,36 @@ export class Asking {
   }
 
   /** How many objects match. */
-  async count(list: TypeList, where: FilterValue): Promise<number> {
+  count(list: TypeList, where: FilterValue): Promise<number> {
+    const key = JSON.stringify([list.field, where]);
+    let known = this.#counts.get(key);
+    if (known === undefined) this.#counts.set(key, (known = this.#count(list, where)));
+    return known;
+  }
+
+  async #count(list: TypeList, where: FilterValue): Promise<number> {
     const { totalCount } = await this.#ask<{ totalCount: number | null }>(list, '', 'totalCount', { where });
     return totalCount ?? Infinity;
   }
 
-  /** Pages of the objects that match. */
+  /**
+   * Pages of the objects that match.
+   * @param size of the first page
+   */
   async *pages(
     list: TypeList,
     where: FilterValue,
     link: AskedLink | undefined,
+    size = list.page,
   ): AsyncGenerator<{ readonly items: readonly Listed[]; readonly last: boolean }> {
     const asked = link === undefined ? '' : linkText(link, `first: ${this.bounds.nested ?? CONDITIONS.nested}`);
     const selection = `nodes { ${list.key} ${asked} } ${PAGE}`;
     const { types, values } = variablesOf(link?.given, 'link');
-    for (let after: string | null = null; ;) {
-      const asking = { where, after, ...values };
-      const page: KeyPage = await this.#ask<KeyPage>(
-        list,
-        `first: ${list.page}, after: $after`,
-        selection,
-        asking,
-        types,
-      );
+    types['first'] = 'Int';
+    let after: string | null = null;
+    for (let first = Math.min(size, list.page); ; first = list.page) {
+      const asking = { where, after, first, ...values };
+      const page: KeyPage = await this.#ask<KeyPage>(list, 'first: $first, after: $after', selection, asking, types);
       const items: Listed[] = [];
       for (const node of page.nodes) {
         if (node === null) continue;

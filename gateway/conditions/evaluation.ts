@@ -18,6 +18,7 @@ import {
   type GraphQLInputType,
   type GraphQLSchema,
 } from 'graphql';
+import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from './asking.ts';
 import type { TypeList } from './declared.ts';
 import type { Filters } from './filter-places.ts';
@@ -177,7 +178,8 @@ export class Evaluation {
   async #work(term: Term, own: FilterValue, said: string, { walk, partial }: Scope): Promise<KeySet> {
     const { condition, filter: wanted, holds } = term;
     const { target, source, column, back } = condition;
-    const { pushed: most } = this.asking.bounds;
+    const { pushed: most, only } = this.asking.bounds;
+    if (only === 'walk' && walk !== undefined) throw new WalkInstead(Infinity);
     const { step, end } = this.begin(nameOf(term), 'push');
     const pushed = new Set<string>();
     const push = (): KeySet => ({ column, keys: pushed, holds });
@@ -187,8 +189,8 @@ export class Evaluation {
       return { column: source!.key, keys, holds: true };
     };
     const work = async (): Promise<KeySet> => {
-      let first = true;
-      for await (const { items, last } of this.asking.pages(target, wanted, linkBack(term))) {
+      let isCompared = !target.counts || only === 'push';
+      for await (const { items, last } of this.asking.pages(target, wanted, linkBack(term), CONDITIONS.probed)) {
         step.read += items.length;
         for (const { key, linked } of items) for (const each of back === undefined ? [key] : linked) pushed.add(each);
         if (pushed.size > most) break;
@@ -197,8 +199,8 @@ export class Evaluation {
           this.#whole.set(said, whole);
           return whole;
         }
-        if (first && target.counts) {
-          first = false;
+        if (!isCompared) {
+          isCompared = true;
           const perItem = back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, step.read));
           const way = await this.#leastWay(term, own, perItem, step, walk);
           if (way === 'candidates') return await look();
@@ -244,13 +246,15 @@ export class Evaluation {
     const { condition, filter: wanted, holds } = term;
     const { target, back } = condition;
     const { pushed: most } = this.asking.bounds;
-    const matching = await this.asking.count(target, wanted);
-    const candidates = await this.#candidatesOf(term, own);
+    const [matching, candidates, all] = await Promise.all([
+      this.asking.count(target, wanted),
+      this.#candidatesOf(term, own),
+      walk === undefined ? 0 : back === undefined ? this.asking.count(target, {}) : this.#candidatesOf(term, {}),
+    ]);
     step.estimated = { matching: told(matching), candidates: told(candidates) };
     const push = matching * perItem;
     const look = candidates <= most ? candidates * 2 : Infinity;
     if (walk !== undefined) {
-      const all = back === undefined ? await this.asking.count(target, {}) : await this.#candidatesOf(term, {});
       const share = Math.min(1, push / Math.max(1, all));
       // Each page of a walk is looked at, and looked up.
       const walked = (3 * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
