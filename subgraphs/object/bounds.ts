@@ -110,6 +110,28 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
     min: 0,
     max: 1_000_000,
   },
+  scanned: {
+    what: 'How many objects are looked at for one page of a filtered list, or its `totalCount`: no store has an index of sizes or dates. Those whose media type has to be asked for count twice. Past it the page fails with `QUERY_TOO_COSTLY`, and the count is null.',
+    unit: 'objects',
+    default: 10_000,
+    variable: 'OBJECT_SCANNED',
+    min: 1,
+    max: 1_000_000,
+  },
+  filteredPage: {
+    what: 'The most objects that are asked of a listing at once for a filter: fewer at first, and more with each that does not fill the page.',
+    unit: 'objects',
+    default: 5_000,
+  },
+  conditions: { what: 'The most conditions in one filter.', unit: 'conditions', default: 100 },
+  conditionDepth: { what: 'Their deepest nesting.', unit: 'levels', default: 5 },
+  listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
+  filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
+  filterSteps: {
+    what: 'The most steps that patterns of one filter take over the objects that are looked at, all together.',
+    unit: 'steps',
+    default: 50_000_000,
+  },
   textBatchBytes: {
     what: 'How much one batch of `text` may hold in memory; one batch is read after the other.',
     unit: 'bytes',

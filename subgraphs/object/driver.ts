@@ -13,12 +13,15 @@ export interface ObjectScope {
   readonly signal?: AbortSignal;
 }
 
-/** What a listing knows of an object. */
+/** What every listing knows of an object. */
 export interface ObjectSummary {
   readonly key: string;
   readonly sizeBytes: number;
   readonly updatedAt: Date;
 }
+
+/** What a listing tells of an object: of some stores all that is known. */
+export type ListedObject = ObjectSummary & Partial<ObjectInfo>;
 
 /** What the store knows of an object. */
 export interface ObjectInfo extends ObjectSummary {
@@ -96,7 +99,7 @@ export interface ObjectDriver {
    * Objects whose keys start with `prefix` and sort behind `after`, in the order of their keys' UTF-8 bytes.
    * @param options.limit at most so many; fewer only where no more exist
    */
-  list(scope: ObjectScope, options: { prefix: string; after: string | null; limit: number }): Promise<ObjectSummary[]>;
+  list(scope: ObjectScope, options: { prefix: string; after: string | null; limit: number }): Promise<ListedObject[]>;
   /** How many objects have keys that start with `prefix`; null where there are more than `most`. */
   count(scope: ObjectScope, options: { prefix: string; most: number }): Promise<number | null>;
   /** The first `maxBytes` bytes of each key; keys that do not exist are absent from the map. */

@@ -47,15 +47,21 @@ export function checkKey(key: string): string {
  * @throws CodedError `BAD_USER_INPUT`
  */
 export function checkPrefix(prefix: string): string {
+  const fault = prefixFault(prefix);
+  if (fault) throw badUserInput(fault);
+  return prefix;
+}
+
+/** Why no key can start with `prefix`, as a sentence; undefined where one can. */
+export function prefixFault(prefix: string): string | undefined {
   const fault = textFault(prefix);
-  if (fault) throw badUserInput(fault.replace('key', 'prefix'));
+  if (fault) return fault.replace('key', 'prefix');
   const segments = prefix.split('/');
   // The last segment may be the start of a longer one: `.` may begin `.well-known`.
   const complete = segments.slice(0, -1);
-  if (complete.some((segment) => segment === '' || segment === '.' || segment === '..')) {
-    throw badUserInput('A prefix cannot have a segment that is empty, `.` or `..`.');
-  }
-  return prefix;
+  return complete.some((segment) => segment === '' || segment === '.' || segment === '..')
+    ? 'A prefix cannot have a segment that is empty, `.` or `..`.'
+    : undefined;
 }
 
 function textFault(text: string): string | undefined {

@@ -98,9 +98,8 @@ export interface SharedTypes {
   /**
    * Makes the filter of a scalar whose values have an order.
    * @param scalar the scalar's name
-   * @param what what it is a condition on, in words
    */
-  rangeFilter(scalar: string, what: string): InputRef<ExactFilterShape>;
+  rangeFilter(scalar: string): InputRef<ExactFilterShape>;
   /**
    * Makes the filter of an enum's values.
    * @param name the filter's, such as `RunStatusFilter`
@@ -333,9 +332,12 @@ export function addSharedTypes(builder: SubgraphBuilder, { exact = false }: Exac
         });
       });
     },
-    rangeFilter: (scalar, what) =>
+    rangeFilter: (scalar) =>
       once(`${scalar}Filter`, () =>
-        scalarFilter<ExactFilterShape>(`${scalar}Filter`, what, scalar, ['lists', 'range']),
+        scalarFilter<ExactFilterShape>(`${scalar}Filter`, `a value of the type \`${scalar}\``, scalar, [
+          'lists',
+          'range',
+        ]),
       ),
     enumFilter: (name, what, type) => once(name, () => scalarFilter(name, what, type, ['lists'])),
   };

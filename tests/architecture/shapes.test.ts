@@ -109,6 +109,7 @@ describe('filters', () => {
     IdFilter: operators('equality', 'lists'),
     IntFilter: operators('equality', 'lists', 'range'),
     FloatFilter: operators('equality', 'lists', 'range'),
+    BigIntFilter: operators('equality', 'lists', 'range'),
     DateTimeFilter: operators('equality', 'lists', 'range'),
     BooleanFilter: operators('equality'),
     MetadataFilter: [...operators('lists', 'range', 'text'), 'eq', 'ne', 'not', 'exists', 'path'].sort(),
@@ -205,6 +206,7 @@ describe('names', () => {
     expect(sizes.map(({ at, type }) => [at, getNamedType(type).name])).toEqual([
       ['RequestUploadInput.size', 'BigInt'],
       ['StoredObject.size', 'BigInt'],
+      ['StoredObjectFilter.size', 'BigIntFilter'],
     ]);
   });
 

@@ -6,6 +6,7 @@ import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import type { ObjectDriver, ObjectScope, ObjectSigner } from '#subgraphs/object/driver.ts';
 import { once } from '#subgraphs/object/bytes/once.ts';
+import { objectFilters } from './object-filters.ts';
 
 export interface ObjectStoreUnderTest {
   readonly driver: ObjectDriver;
@@ -52,6 +53,8 @@ export function objectDriverContract(
       store = await open();
     });
     afterAll(() => store?.close());
+
+    objectFilters(() => store, scope);
 
     it('keeps bytes with what they are', async () => {
       const before = Date.now() - 2_000; // A server's clock may count whole seconds.

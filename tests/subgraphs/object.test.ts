@@ -256,6 +256,25 @@ describe('reading', () => {
     expect(await counted('nodes { key }')).toEqual([undefined, 1]);
   });
 
+  it('looks up the keys that a filter narrows to at once, and counts a page that is all without looking again', async () => {
+    for (const key of ['k/1', 'k/2', 'k/3']) await put({ key }, as('narrowed'));
+    const asked = async (where: string, fields: string) => {
+      const context = as('narrowed');
+      const { data, errors } = await run(`{ objects(where: ${where}) { ${fields} } }`, {}, context);
+      expect(errors).toBeUndefined();
+      return [data!.objects, context.statements.total];
+    };
+    const all = 'nodes { key } totalCount';
+    const keys = '{ key: { in: ["k/3", "k/1", "none", "/not", "k//"] }, size: { gte: 1 } }';
+    expect(await asked(keys, all)).toEqual([{ nodes: [{ key: 'k/1' }, { key: 'k/3' }], totalCount: 2 }, 1]);
+    expect(await asked(keys, 'totalCount')).toEqual([{ totalCount: 2 }, 1]);
+    expect(await asked('{ key: { startsWith: "k//" } }', all)).toEqual([{ nodes: [], totalCount: 0 }, 0]);
+    expect(await asked('{ key: { in: [] } }', all)).toEqual([{ nodes: [], totalCount: 0 }, 0]);
+    const cursor = Buffer.from(JSON.stringify(['documents', 'k/1'])).toString('base64url');
+    const other = await run(`{ objects(where: ${keys}, after: "${cursor}") { nodes { key } } }`);
+    expect(codes(other)).toEqual(['BAD_USER_INPUT']);
+  });
+
   it('refuses pages that cannot be meant', async () => {
     for (const args of [
       'first: -1',

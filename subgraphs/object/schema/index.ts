@@ -1,17 +1,24 @@
 /** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
 import { noteHint } from '#subgraphs/shared/hints.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
+import { selects } from '#subgraphs/shared/selections.ts';
 import { OBJECT } from '../bounds.ts';
 import type { PutRequest } from '../input.ts';
+import { filterInput } from './filter.ts';
 import { createResolvers, type ObjectDeps, type StoredObject, type UploadRequest } from './resolvers.ts';
 
 const NEW_KEY =
   'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.';
+/** What a list of objects is told for besides its count. */
+const PAGED = ['edges', 'nodes', 'pageInfo'];
+/** How filters across stores look objects up. */
+const LISTED_BY_KEY = { key: 'key', first: SHARED.pageDefault } as const;
 const MEDIA_TYPE = 'The media type, such as `text/markdown`.';
 
 /** Builds the schema; `deps` is only read when fields are resolved. */
@@ -90,10 +97,11 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   });
 
   const counted = OBJECT.counted;
+  const scanned = OBJECT.scanned;
   const connection = connectionType<StoredObject>(subgraph, 'Object', {
     node: storedObject,
     items: 'stored objects',
-    totalCount: `How many there are in all pages together; counted only when asked for, up to ${counted.toLocaleString('en')}, or what the server is set to. Null where there are more.`,
+    totalCount: `How many there are in all pages together; counted only when asked for, up to ${counted.toLocaleString('en')}, or what the server is set to. Null where there are more, and where more have to be looked at for \`where\` than may be.`,
   });
 
   builder.queryFields((t) => ({
@@ -105,14 +113,20 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     }),
     objects: t.field({
       type: connection,
+      directives: { lists: LISTED_BY_KEY },
       description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
       args: {
+        where: t.arg({
+          type: filterInput(subgraph),
+          description: `Which objects; all of them when absent. Past ${scanned.toLocaleString('en')} objects that are looked at for a page, or what the server is set to, QUERY_TOO_COSTLY: narrow it to keys, or to what they start with.`,
+        }),
         prefix: t.arg.string({
           description: 'Only keys that start with this, such as `documents/`; all keys when absent.',
         }),
         ...forwardArguments(t.arg),
       },
-      resolve: (_root, args, context, info) => resolvers.objects(context, args, (hint) => noteHint(info, hint)),
+      resolve: (_root, args, context, info) =>
+        resolvers.objects(context, args, selects(info, PAGED), (hint) => noteHint(info, hint)),
     }),
   }));
 

@@ -5,13 +5,16 @@ import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
 import { unknownName, type Hint } from '#subgraphs/shared/hints.ts';
 import { renamed } from '#subgraphs/shared/renamed.ts';
 import { checkContentType } from '../bytes/content-type.ts';
 import { once } from '../bytes/once.ts';
 import { OBJECT, type ObjectBounds } from '../bounds.ts';
-import type { ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
+import type { ListedObject, ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
 import { checkExpiresIn, checkKey, checkPrefix, checkSha256, decodeContent, type PutRequest } from '../input.ts';
+import { objectCondition } from '../filters/condition.ts';
+import { matching, TooManyObjects, type Wanted } from '../filters/matching.ts';
 import { createLoaders, scopeOf } from '../loaders.ts';
 
 /** What the schema builds on. */
@@ -21,7 +24,7 @@ export interface ObjectDeps {
   readonly signer: ObjectSigner;
   /** What was shared with callers of projects. @default nothing was */
   readonly shares?: ShareLookup | undefined;
-  readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes' | 'counted'>;
+  readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes' | 'counted' | 'scanned'>;
 }
 
 /** An object as the schema passes it on: its key, and what a listing has told of it already. */
@@ -75,6 +78,31 @@ export function createResolvers(deps: ObjectDeps) {
     return unknownName('key that begins with', prefix, []);
   };
 
+  /** The first objects that match. */
+  const firstOf = async (context: RequestContext, wanted: Wanted, limit: number): Promise<ListedObject[]> => {
+    const { scanned: most = OBJECT.scanned } = deps.bounds ?? {};
+    const found: ListedObject[] = [];
+    for await (const object of matching(deps.driver, scopeOf(context), wanted, { page: limit, most })) {
+      found.push(object);
+      if (found.length === limit) break;
+    }
+    return found;
+  };
+
+  /** How many match; null where there are more than are counted, or more would have to be looked at. */
+  const countOf = async (context: RequestContext, wanted: Wanted): Promise<number | null> => {
+    const { counted = OBJECT.counted, scanned: most = OBJECT.scanned } = deps.bounds ?? {};
+    let count = 0;
+    try {
+      for await (const _ of matching(deps.driver, scopeOf(context), wanted, { page: OBJECT.batch, most }))
+        if (++count > counted) return null;
+    } catch (error) {
+      if (error instanceof TooManyObjects) return null;
+      throw error;
+    }
+    return count;
+  };
+
   return {
     info,
 
@@ -84,22 +112,38 @@ export function createResolvers(deps: ObjectDeps) {
       return known && { key, known };
     },
 
+    /** @param isPaged whether anything but the count is asked for */
     async objects(
       context: RequestContext,
-      args: PageArguments & { prefix?: string | null },
+      args: PageArguments & { prefix?: string | null; where?: FilterInput | null },
+      isPaged: boolean,
       note: (hint: Omit<Hint, 'path'>) => void,
     ): Promise<Page<StoredObject, Edge<StoredObject>>> {
       const prefix = checkPrefix(args.prefix ?? '');
+      const where = objectCondition(args.where);
       const page = pageRequest(args);
       const after = page.from === undefined ? null : decodeCursor('objects', page.from, 1)[0];
       if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
+      const pageOfObjects = (found: readonly ListedObject[]) => {
+        const objects = found.map((known): StoredObject => ({ key: known.key, known }));
+        return pageOf(objects, page, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) }));
+      };
+      if (where !== undefined) {
+        const limit = page.size + 1;
+        const found = isPaged ? await firstOf(context, { prefix, where, after }, limit) : [];
+        // What one page has is counted.
+        const isAll = isPaged && after === null && found.length < limit;
+        return {
+          ...pageOfObjects(found),
+          totalCount: () => (isAll ? found.length : countOf(context, { prefix, where, after: null })),
+        };
+      }
       const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: page.size + 1 });
       if (found.length === 0 && after === null && page.size > 0 && prefix !== '')
         note(await unknownPrefix(prefix, context));
-      const objects = found.map((known): StoredObject => ({ key: known.key, known }));
       const { counted: most = OBJECT.counted } = deps.bounds ?? {};
       return {
-        ...pageOf(objects, page, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) })),
+        ...pageOfObjects(found),
         totalCount: () => deps.driver.count(scopeOf(context), { prefix, most }),
       };
     },

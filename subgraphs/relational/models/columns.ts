@@ -163,6 +163,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         type: 'text',
         description: 'The key of its bytes in the object store.',
         nullable: true,
+        filterable: true,
       },
       createdAt: {
         ...createdAt,
@@ -349,6 +350,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         type: 'text',
         description: 'The key of its bytes in the object store.',
         nullable: true,
+        filterable: true,
       },
       createdAt,
     },

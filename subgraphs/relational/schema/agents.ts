@@ -52,6 +52,7 @@ export function addAgents(parts: SchemaParts): void {
       memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, {
         description: 'What is in its memory.',
         back: 'agent',
+        keyOf: ({ id }) => id,
       }),
       currentVersion: t.field({
         type: types.AgentVersion,

@@ -25,6 +25,7 @@ export function addArtifacts(parts: SchemaParts): void {
       }),
       file: t.field({
         type: stubs.StoredObject,
+        directives: { leads: { by: 'fileKey' } },
         description: 'Its bytes in the object store; null when it has none.',
         resolve: ({ fileKey }) => (fileKey === null ? null : { key: fileKey }),
       }),
@@ -41,6 +42,19 @@ export function addArtifacts(parts: SchemaParts): void {
     listField(t as ObjectFields<{ id: string }>, parts, 'Artifact', 'runId', ofRun, {
       description: 'What it made that stays.',
       back: 'run',
+      keyOf: ({ id }) => id,
+    }),
+  );
+  const ofFile = connectionType<ArtifactRow>(subgraph, 'StoredObjectArtifact', {
+    node: types.Artifact,
+    items: 'artifacts of a file',
+    totalCount: true,
+  });
+  builder.objectField(stubs.StoredObject, 'artifacts', (t) =>
+    listField(t as ObjectFields<{ key: string }>, parts, 'Artifact', 'fileKey', ofFile, {
+      description: 'The artifacts whose bytes it is.',
+      back: 'file',
+      keyOf: ({ key }) => key,
     }),
   );
 

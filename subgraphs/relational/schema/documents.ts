@@ -1,15 +1,23 @@
 /** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
-import type { ChunkRow } from '../driver.ts';
+import type { ChunkRow, DocumentRow } from '../driver.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
-import { entityType, rootAggregate, rootItem, rootList, type SchemaParts } from './entity.ts';
+import {
+  entityType,
+  listField,
+  rootAggregate,
+  rootItem,
+  rootList,
+  type ObjectFields,
+  type SchemaParts,
+} from './entity.ts';
 import { sharesField } from './shares.ts';
 import { tellUnknownKeys } from './unknown-keys.ts';
 
 export function addDocuments(parts: SchemaParts): void {
-  const { subgraph, types, stubs, loaders } = parts;
+  const { subgraph, builder, types, stubs, loaders } = parts;
   const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', {
     node: types.Chunk,
     items: 'chunks of a document',
@@ -31,6 +39,7 @@ export function addDocuments(parts: SchemaParts): void {
       }),
       file: t.field({
         type: stubs.StoredObject,
+        directives: { leads: { by: 'objectKey' } },
         description:
           'Its bytes in the object store; null only when it has none. They may still be on their way: see `indexing`.',
         resolve: ({ objectKey }) => (objectKey === null ? null : { key: objectKey }),
@@ -69,6 +78,18 @@ export function addDocuments(parts: SchemaParts): void {
   );
   rootItem(parts, 'Document', 'document', 'document');
   rootList(parts, 'Document', 'documents', { whenEmpty: tellUnknownKeys });
+  const ofFile = connectionType<DocumentRow>(subgraph, 'StoredObjectDocument', {
+    node: types.Document,
+    items: 'documents of a file',
+    totalCount: true,
+  });
+  builder.objectField(stubs.StoredObject, 'documents', (t) =>
+    listField(t as ObjectFields<{ key: string }>, parts, 'Document', 'objectKey', ofFile, {
+      description: 'The documents whose bytes it is.',
+      back: 'file',
+      keyOf: ({ key }) => key,
+    }),
+  );
 
   entityType(
     parts,

@@ -347,15 +347,16 @@ export function rootAggregate(
 /**
  * A field that lists what belongs to an object, as the root list of the model does; its `rootList` is added elsewhere.
  * @param parent the field of the rows that names the object
- * @param back the field of the model that leads back to the object
+ * @param options.back the field of the model that leads back to the object
+ * @param options.keyOf by what it names it
  */
-export function listField<Shape extends { id: string }, M extends ModelName>(
+export function listField<Shape extends object, M extends ModelName>(
   t: ObjectFields<Shape>,
   { loaders, inputs }: SchemaParts,
   name: M,
   parent: keyof Rows[M] & string,
   connection: ReturnType<typeof connectionType<Rows[M]>>,
-  { description, back }: { description: string; back: string },
+  { description, back, keyOf }: { description: string; back: string; keyOf: (object: Shape) => string },
 ) {
   const model = MODELS[name] as Model;
   return t.field({
@@ -363,14 +364,15 @@ export function listField<Shape extends { id: string }, M extends ModelName>(
     directives: { leads: { back } },
     description,
     args: listArguments(t, model, inputs.get(name)!) as never,
-    resolve: (async ({ id }: Shape, args: unknown, context: RequestContext) => {
+    resolve: (async (object: Shape, args: unknown, context: RequestContext) => {
+      const key = keyOf(object);
       const { condition, reader } = rowReader(name, args as ListArguments, (request) =>
-        loaders(context).listOf(name, parent, request).load(id),
+        loaders(context).listOf(name, parent, request).load(key),
       );
       const { page, read, edgeOf } = reader;
       return {
         ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
-        totalCount: () => loaders(context).countOf(name, parent, condition).load(id),
+        totalCount: () => loaders(context).countOf(name, parent, condition).load(key),
       };
     }) as never,
   });

@@ -5,7 +5,7 @@ import type { NodeRef, Ref, SchemaParts } from './entity.ts';
 export function addStubs(builder: SubgraphBuilder, node: NodeRef): SchemaParts['stubs'] {
   const StoredObject = builder.objectRef<{ key: string }>('StoredObject');
   builder.asEntity(StoredObject, {
-    key: builder.keyDirective(builder.selection<{ key: string }>('key'), false),
+    key: builder.selection<{ key: string }>('key'),
     resolveReference: ({ key }) => ({ key }),
   });
   // Its owner describes the key.

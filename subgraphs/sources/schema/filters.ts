@@ -47,10 +47,8 @@ function columnFilter({ subgraph: { shared }, scalarOf, enumFilterOf }: InputPar
       return [shared.MetadataFilter];
     case 'enum':
       return column.enum === undefined ? shared.StringFilter : enumFilterOf(column.enum.name);
-    default: {
-      const scalar = scalarOf(column.kind);
-      return shared.rangeFilter(scalar, `a value of the type \`${scalar}\``);
-    }
+    default:
+      return shared.rangeFilter(scalarOf(column.kind));
   }
 }
 

@@ -27,6 +27,8 @@ const LISTS: Record<string, readonly string[]> = {
   'Agent.versions': ['query($agent: ID!) { agent(id: $agent) { versions(ARGUMENTS) { PAGE } } }'],
   'Agent.runs': ['query($agent: ID!) { agent(id: $agent) { runs(ARGUMENTS) { PAGE } } }'],
   'Agent.memoryFacts': ['query($agent: ID!) { agent(id: $agent) { memoryFacts(ARGUMENTS) { PAGE } } }'],
+  'StoredObject.documents': ['query($file: String!) { object(key: $file) { documents(ARGUMENTS) { PAGE } } }'],
+  'StoredObject.artifacts': ['query($file: String!) { object(key: $file) { artifacts(ARGUMENTS) { PAGE } } }'],
   'Run.artifacts': ['query($run: ID!) { run(id: $run) { artifacts(ARGUMENTS) { PAGE } } }'],
   'Document.chunks': ['query($document: ID!) { document(id: $document) { chunks(ARGUMENTS) { PAGE } } }'],
   'Document.entities': ['query($document: ID!) { document(id: $document) { entities(ARGUMENTS) { PAGE } } }'],
@@ -62,7 +64,7 @@ const LISTS: Record<string, readonly string[]> = {
 };
 
 /** Those of which there may be none here. */
-const EMPTY = ['Query.usageRecords', 'Query.apiKeys', 'Query.shares'];
+const EMPTY = ['Query.usageRecords', 'Query.apiKeys', 'Query.shares', 'StoredObject.documents'];
 
 const PAGE =
   'edges { cursor node { __typename } } nodes { __typename } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
@@ -149,9 +151,13 @@ beforeAll(async () => {
       input: { agentId: ids['agent'], key: `of the agent ${i}`, value: 'v' },
     });
   }
+  ids['file'] = 'made/all.md';
+  await ask('mutation($input: PutObjectInput!) { putObject(input: $input) { object { key } } }', {
+    input: { key: ids['file'], mediaType: 'text/markdown', content: 'All.', encoding: 'UTF8' },
+  });
   for (let i = 0; i < 7; i++)
     await ask('mutation($input: CreateArtifactInput!) { createArtifact(input: $input) { artifact { id } } }', {
-      input: { runId: ids['run'], path: `made/${i}.md`, mediaType: 'text/markdown' },
+      input: { runId: ids['run'], path: `made/${i}.md`, mediaType: 'text/markdown', fileKey: ids['file'] },
     });
   await ask('mutation($input: AppendRunEventsInput!) { appendRunEvents(input: $input) { run { id } } }', {
     input: {

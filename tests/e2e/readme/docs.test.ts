@@ -334,6 +334,27 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /^\{ objects\(/,
+    'graphql',
+    async ({ text }) => {
+      const ask = async (query: string, variables?: object): Promise<unknown> => {
+        const response = await fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query, variables }),
+        });
+        return await response.json();
+      };
+      const put = 'mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }';
+      const object = { key: 'documents/large.txt', mediaType: 'text/plain', encoding: 'UTF8' };
+      await ask(put, { input: { ...object, content: 'x'.repeat(10_241) } });
+      await ask(put, { input: { ...object, key: 'documents/small.txt', content: 'x' } });
+      expect(await ask(text)).toMatchObject({
+        data: { objects: { totalCount: 1, nodes: [{ key: 'documents/large.txt', size: 10_241 }] } },
+      });
+    },
+  ],
+  [
     /CREATE TABLE customers/,
     'sql',
     async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),

@@ -32,7 +32,7 @@ import {
   type Table,
 } from './rows.ts';
 import { SchemaWalk } from './schema-walk.ts';
-import { changingArguments, nestedArguments } from './ways.ts';
+import { changingArguments, nestedArguments, readingArguments } from './ways.ts';
 import { makeWorld, type Ask, type World } from './world.ts';
 
 /** What all texts of the tenant have, and nobody else's. */
@@ -190,12 +190,10 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
       ).toEqual([]);
 
       const stored = async () => {
-        const object = await askAll(
-          url(),
-          owner,
-          reading(walk, world).filter(({ name }) => name === 'object'),
-          walk,
-        );
+        // The object alone: to summarise what is in it spends tokens, which are recorded.
+        const [args] = readingArguments(world, walk.cursors)['object']!;
+        const source = walk.operation(OperationTypeNode.QUERY, 'object', args!, nestedArguments, 1);
+        const object = await askAll(url(), owner, [{ kind: OperationTypeNode.QUERY, name: 'object', source }], walk);
         const lasting = object[0]!.leaves.filter(({ coordinate }) => coordinate !== 'StoredObject.downloadUrl');
         return { rows: await rowsOf(database, OWNER), object: lasting };
       };

@@ -12,12 +12,12 @@ export type RootArguments = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Asking for pages: everything, what has one of the ids, and what comes behind a cursor and before it.
- * @param foreign a filter by what another store has
+ * @param foreign filters by what another store has
  */
-function pages(where: string, order: string, cursor: string | undefined, foreign?: string): string[] {
+function pages(where: string, order: string, cursor: string | undefined, ...foreign: string[]): string[] {
   return [
     '',
-    ...(foreign === undefined ? [] : [`(where: ${foreign}, approximate: true)`]),
+    ...foreign.map((each) => `(where: ${each}, approximate: true)`),
     `(where: ${where}, first: 20${order === '' ? '' : `, orderBy: [{ field: ${order}, direction: ASC }]`})`,
     ...around(cursor),
   ];
@@ -63,6 +63,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       'TITLE',
       cursor('documents'),
       `{ entities: { some: { id: { in: ${literal(w.entities)} } } } }`,
+      `{ file: { size: { gte: 0 } } }`,
     ),
     documentFacets: ['', `(where: ${ids(...w.documents)}, first: 20, values: 20)`],
     chunk: [`(id: ${literal(w.chunk)})`],
@@ -79,6 +80,8 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       'PATH',
       cursor('artifacts'),
       `{ run: { id: { eq: ${literal(w.run)} } } }`,
+      `{ file: { key: { in: ${literal([w.objectKey])} } } }`,
+      `{ fileKey: { eq: ${literal(w.objectKey)} } }`,
     ),
     usageRecords: pages(ids(w.usage), 'CREATED_AT', cursor('usageRecords')),
     auditEntries: pages(
@@ -101,9 +104,16 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(from: ${literal(w.entities[0])}, to: ${literal(w.entities[1])}, types: ["KNOWS"], direction: BOTH, maxDepth: 3)`,
       `(from: ${literal(`${w.name} one`)}, fromKind: "thing", to: ${literal(`${w.name} two`)}, toKind: "thing")`,
     ],
-    object: [`(key: ${literal(w.objectKey)})`],
-    objects: ['', `(prefix: ${literal(w.name)}, first: 20)`, ...after(cursor('objects'), 'first: 20, ')],
-    embed: ['(input: ["What is kept?"])'],
+    object: [w.objectKey, w.fileKey].map((key) => `(key: ${literal(key)})`),
+    objects: [
+      '',
+      `(prefix: ${literal(w.name)}, first: 20)`,
+      `(where: { key: { in: ${literal([w.objectKey])} }, size: { gte: 0 }, mediaType: { ne: "x/y" }, updatedAt: { gte: "2000-01-01" } })`,
+      `(where: { documents: { some: { id: { in: ${literal(w.documents)} } } } })`,
+      `(where: { artifacts: { some: { id: { eq: ${literal(w.artifact)} } } } }, approximate: true)`,
+      ...after(cursor('objects'), 'first: 20, '),
+    ],
+    embed: ['(input: ["What is kept?"])', '(input: ["What is kept?"], as: QUERY)'],
     generate: [prompt],
     generateStream: [prompt],
     rerank: ['(query: "what is kept", documents: ["what is kept", "nothing"], first: 2)'],
@@ -148,6 +158,8 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Entity.relations': ['(direction: BOTH, types: ["KNOWS"], first: 5)', '(where: { kind: { eq: "thing" } }, first: 5)'],
   'Run.artifacts': ['(where: { path: { ne: "x" } }, orderBy: [{ field: PATH, direction: ASC }], first: 5)'],
   'Run.events': ['(first: 100)', '(first: 5, types: [CUSTOM])'],
+  'StoredObject.artifacts': ['(where: { path: { ne: "x" } }, orderBy: [{ field: PATH, direction: ASC }], first: 5)'],
+  'StoredObject.documents': ['(where: { source: { ne: "x" } }, orderBy: [{ field: TITLE, direction: ASC }], first: 5)'],
   'StoredObject.downloadUrl': ['(expiresIn: 60)'],
   'StoredObject.text': ['(maxBytes: 1000)'],
 };

@@ -14,6 +14,8 @@ export interface World {
   readonly fact: string;
   readonly artifact: string;
   readonly objectKey: string;
+  /** Of the first document's bytes. */
+  readonly fileKey: string;
   readonly entities: readonly string[];
   readonly relation: string;
   readonly usage: string;
@@ -129,6 +131,11 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     'fact.id',
     { input: { key: `${name} key`, value: word, source: word, agentId: agent.id } },
   );
+  const { documents: files } = await ask(
+    `query ($ids: [ID!]!) { documents(where: { id: { in: $ids } }) { nodes { file { key } } } }`,
+    { ids: documents.slice(0, 1) },
+  );
+  const fileKey = files.nodes[0].file.key as string;
   const objectKey = `${name}/object.txt`;
   await ask(`mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }`, {
     input: { key: objectKey, contentType: 'text/plain', content: text(word, 'Object'), encoding: 'UTF8' },
@@ -204,6 +211,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     fact,
     artifact,
     objectKey,
+    fileKey,
     entities: [first(more.from).node.id, first(more.to).node.id],
     relation: first(first(more.from).node.relations).relationId,
     usage,

@@ -10,10 +10,10 @@ import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type {
+  ListedObject,
   ObjectDriver,
   ObjectInfo,
   ObjectScope,
-  ObjectSummary,
   OpenObject,
   PutOptions,
   UploadLink,
@@ -92,9 +92,9 @@ class FilesDriver implements ObjectDriver {
   async list(
     scope: ObjectScope,
     { prefix, after, limit }: { prefix: string; after: string | null; limit: number },
-  ): Promise<ObjectSummary[]> {
+  ): Promise<ListedObject[]> {
     scope.statements.add(this.store);
-    const found: ObjectSummary[] = [];
+    const found: ListedObject[] = [];
     const files = walk(
       this.#tenantRoot(scope),
       byteText(prefix),

@@ -18,11 +18,11 @@ import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../../links/content-disposition.ts';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type {
+  ListedObject,
   ObjectDriver,
   ObjectInfo,
   ObjectScope,
   ObjectSigner,
-  ObjectSummary,
   OpenObject,
   PutOptions,
   SignedRequest,
@@ -78,9 +78,9 @@ class S3Driver implements ObjectDriver {
   async list(
     scope: ObjectScope,
     { prefix, after, limit }: { prefix: string; after: string | null; limit: number },
-  ): Promise<ObjectSummary[]> {
+  ): Promise<ListedObject[]> {
     const tenant = tenantPrefix(scope.tenantId);
-    const found: ObjectSummary[] = [];
+    const found: ListedObject[] = [];
     let startAfter = after === null ? undefined : tenant + after;
     while (found.length < limit) {
       const command = new ListObjectsV2Command({
@@ -96,7 +96,7 @@ class S3Driver implements ObjectDriver {
         const key = Key.slice(tenant.length);
         // Others may keep things in the bucket that this API cannot name, such as consoles' placeholders for folders.
         if (keyFault(key) !== undefined || found.length === limit) continue;
-        found.push({ key, sizeBytes: Size ?? 0, updatedAt: LastModified ?? new Date(0) });
+        found.push({ key, sizeBytes: Size ?? 0, updatedAt: wholeSeconds(LastModified) });
       }
       if (!page.IsTruncated || !page.Contents?.length) break;
     }
@@ -107,7 +107,7 @@ class S3Driver implements ObjectDriver {
   async count(scope: ObjectScope, { prefix, most }: { prefix: string; most: number }): Promise<number | null> {
     let count = 0;
     for (let after: string | null = null; ;) {
-      const page: ObjectSummary[] = await this.list(scope, { prefix, after, limit: OBJECT.listingPage });
+      const page: ListedObject[] = await this.list(scope, { prefix, after, limit: OBJECT.listingPage });
       count += page.length;
       if (count > most) return null;
       if (page.length < OBJECT.listingPage) return count;
@@ -323,6 +323,9 @@ function infoOf(
     updatedAt: head.LastModified ?? new Date(0),
   };
 }
+
+/** Some servers list more than that, and a HEAD tells no more: what is compared must not depend on which was asked. */
+const wholeSeconds = (date: Date | undefined): Date => new Date(Math.floor((date?.getTime() ?? 0) / 1_000) * 1_000);
 
 /** A checksum with a hyphen is one of the parts' checksums, not of the bytes. */
 const checksumOf = (base64: string | undefined): string | null =>
