@@ -2,8 +2,9 @@
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { EXTRACTION } from '#subgraphs/shared/extraction/bounds.ts';
-import type { ExtractedText, Extraction } from '#subgraphs/shared/extraction/extraction.ts';
+import type { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 import { formatOfName } from '#subgraphs/shared/extraction/formats.ts';
+import { whatItSays } from '#subgraphs/shared/extraction/what-it-says.ts';
 import { UnreadableError } from '#subgraphs/shared/extraction/unreadable.ts';
 import { MarkdownDocument, type FrontMatter } from '#subgraphs/shared/markdown/document.ts';
 import type { DocumentInput, Skipped } from './document-input.ts';
@@ -213,16 +214,6 @@ async function readDocument(
 
 /** There are no other tenants to take turns with. */
 const READER = 'ingest';
-
-/** What is kept of how a file was read; nothing of text in UTF-8. */
-function whatItSays({ format, encoding, facts, truncated }: ExtractedText): DocumentInput['metadata'] {
-  return {
-    ...(encoding === undefined || encoding === 'utf-8' ? {} : { encoding }),
-    ...(format === 'markdown' || format === 'text' ? {} : { format }),
-    ...(Object.keys(facts).length === 0 ? {} : { properties: facts }),
-    ...(truncated === true ? { truncated } : {}),
-  };
-}
 
 const tooLong = (path: string, bytes: number, most: number): Skipped => ({
   skipped: path,

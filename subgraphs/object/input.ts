@@ -1,4 +1,5 @@
 /** What callers send: keys, prefixes, links, checksums and small contents. */
+import { base64Length, decodeBase64 } from '#subgraphs/shared/base64.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OBJECT, type ObjectBounds } from './bounds.ts';
 
@@ -94,14 +95,11 @@ export function checkSha256(sha256: string): string {
 /** The bytes that a mutation carries as text. @throws CodedError `BAD_USER_INPUT`, `PAYLOAD_TOO_LARGE` */
 export function decodeContent({ content, encoding }: PutRequest): Uint8Array {
   const hint = 'Use `requestUpload` for larger objects.';
-  // Before decoding: base64 has four characters for three bytes.
-  if (content.length > Math.ceil(OBJECT.putBytes / 3) * 4) throw tooLarge(hint);
+  // Before decoding.
+  if (content.length > base64Length(OBJECT.putBytes)) throw tooLarge(hint);
   let bytes: Buffer;
   if (encoding === 'BASE64') {
-    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content) || content.length % 4 !== 0) {
-      throw badUserInput('`content` is not base64 (RFC 4648, with padding and without line breaks).');
-    }
-    bytes = Buffer.from(content, 'base64');
+    bytes = decodeBase64('content', content);
   } else {
     if (/\p{Cs}/u.test(content))
       throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });

@@ -4,6 +4,11 @@ import { bounds } from '#subgraphs/shared/bound.ts';
 export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   textBytes: { what: 'The longest text of a document.', unit: 'bytes', default: 2 * 1024 * 1024 },
   auditedRefusals: { what: 'The most refused actions in one call of the gateway.', unit: 'actions', default: 500 },
+  fileBytes: {
+    what: 'The longest file that a document takes as `content`.',
+    unit: 'bytes',
+    default: 8 * 1024 * 1024,
+  },
   batch: { what: 'The most documents in one `upsertDocuments`.', unit: 'documents', default: 50 },
   batchBytes: { what: 'The longest texts of them together.', unit: 'bytes', default: 16 * 1024 * 1024 },
   entities: { what: 'The most entities that a document is about.', unit: 'entities', default: 500 },

@@ -12,6 +12,7 @@ import type {
   UsageSink,
 } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { RELATIONAL } from './bounds.ts';
@@ -63,6 +64,7 @@ export async function createRelational(
   { postgres, work, runs, graph, log = () => undefined }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
+  const extraction = new Extraction();
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
   const { maxTokens, apiKeyPeppers: peppers = [randomBytes(32).toString('hex')] } = config;
   const {
@@ -82,7 +84,7 @@ export async function createRelational(
     schema: buildSchema({
       driver,
       keys,
-      cutting: { work: work ?? ownWork!, maxTokens },
+      cutting: { work: work ?? ownWork!, extraction, maxTokens },
       hub,
       waits: { waitMs, waitMaxMs, requestMs },
       runs,
@@ -100,6 +102,7 @@ export async function createRelational(
     health: () => driver.health(),
     close: async () => {
       await hub.close();
+      await extraction.close();
       await ownWork?.close();
     },
   };

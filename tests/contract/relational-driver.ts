@@ -5,7 +5,7 @@ import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
-import { checkDocument, withChunks, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
+import { checkDocument, withChunks, type TextDocumentInput } from '#subgraphs/relational/documents/input.ts';
 import {
   STORES,
   type FacetsRequest,
@@ -27,10 +27,10 @@ const as = (tenantId: string): RequestContext =>
 const system = (): RequestContext =>
   createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
 
-const prepareDocument = (tenantId: string, input: UpsertDocumentInput) =>
+const prepareDocument = (tenantId: string, input: TextDocumentInput) =>
   withChunks(checkDocument(tenantId, input), chunkText(input.text, input.mediaType));
 
-const prepared = (tenantId: string, source: string, text: string, more: Partial<UpsertDocumentInput> = {}) =>
+const prepared = (tenantId: string, source: string, text: string, more: Partial<TextDocumentInput> = {}) =>
   prepareDocument(tenantId, { title: source, source, mediaType: 'text/markdown', text, ...more });
 
 const paragraphs = (...names: string[]): string =>
@@ -50,7 +50,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
 
     let tenants = 0;
     const newTenant = (): string => `t${++tenants}`;
-    const upsert = (tenantId: string, source: string, text: string, more?: Partial<UpsertDocumentInput>) =>
+    const upsert = (tenantId: string, source: string, text: string, more?: Partial<TextDocumentInput>) =>
       driver.upsertDocuments(as(tenantId), [prepared(tenantId, source, text, more)]);
     const audits = async (tenantId: string) =>
       await driver.list(as(tenantId), 'AuditEntry', {

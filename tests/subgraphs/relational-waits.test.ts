@@ -224,13 +224,14 @@ test('a caller who goes ends the wait, and nobody is left', async () => {
 test('a store that cannot be asked hides nothing that was written', async () => {
   const { buildSchema } = await import('#subgraphs/relational/schema/index.ts');
   const { WorkPool } = await import('#subgraphs/shared/work/work-pool.ts');
+  const { Extraction } = await import('#subgraphs/shared/extraction/extraction.ts');
   const away = { ...disabledDriver, indexing: () => Promise.reject(storeUnavailable('PostgreSQL', undefined)) };
   const work = new WorkPool();
   const schema = buildSchema({
     driver: await createPostgresDriver(postgres),
     hub: await ownHub(away),
     waits: { waitMs: 1_000, waitMaxMs: LONG, requestMs: Infinity },
-    cutting: { work },
+    cutting: { work, extraction: new Extraction() },
     keys: undefined as never,
   });
   const { data, errors } = await execute({

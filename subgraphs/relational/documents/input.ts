@@ -19,11 +19,16 @@ export interface UpsertDocumentInput {
   source: string;
   collection?: string | null;
   mediaType: string;
-  text: string;
+  text?: string | null;
+  /** A file, in base64, in the place of a text. */
+  content?: string | null;
   metadata?: JsonValue | null;
   entities?: (EntityName & { properties?: JsonValue | null })[] | null;
   relations?: { from: EntityName; to: EntityName; type: string; properties?: JsonValue | null }[] | null;
 }
+
+/** A document with its text, whichever way that came. */
+export type TextDocumentInput = Omit<UpsertDocumentInput, 'text' | 'content'> & { text: string };
 
 /** Cuts a text into its chunks; see `in-thread.ts`. */
 export type Cut = (text: { text: string; mediaType: string; title: string }) => Promise<string[]>;
@@ -35,13 +40,11 @@ export type Cut = (text: { text: string; mediaType: string; title: string }) => 
  */
 export async function prepareDocuments(
   tenantId: string,
-  inputs: readonly UpsertDocumentInput[],
+  inputs: readonly TextDocumentInput[],
   cut: Cut,
   maxTokens?: number,
 ): Promise<PreparedDocument[]> {
-  if (inputs.length > RELATIONAL.batch) {
-    throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${RELATIONAL.batch} are accepted.`);
-  }
+  checkCount(inputs);
   const sources = new Set<string>();
   let bytes = 0;
   for (const { source, text } of inputs) {
@@ -58,6 +61,12 @@ export async function prepareDocuments(
   // One after the other: a batch takes the turns of one request.
   for (const document of checked) prepared.push(withChunks(document, await cut(document)));
   return prepared;
+}
+
+/** @throws CodedError `BAD_USER_INPUT` where they are more than one call may write */
+export function checkCount({ length }: readonly UpsertDocumentInput[]): void {
+  if (length > RELATIONAL.batch)
+    throw badUserInput(`\`documents\` has ${length} items; at most ${RELATIONAL.batch} are accepted.`);
 }
 
 /** A document with its chunks. */
@@ -78,7 +87,7 @@ export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
  * Checks one document; see {@link prepareDocuments}.
  * @param maxTokens that it is cut for; one that was cut for others is not the same
  */
-export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxTokens?: number): CheckedDocument {
+export function checkDocument(tenantId: string, input: TextDocumentInput, maxTokens?: number): CheckedDocument {
   const title = checkName('title', input.title);
   const source = checkName('source', input.source);
   const collection = checkText('collection', input.collection ?? DEFAULT_COLLECTION, {

@@ -23,8 +23,18 @@ export function addDocumentMutations(parts: SchemaParts): void {
     collection: t.string({
       description: `The collection that it is to be in, of your own naming: 1 to ${RELATIONAL.collectionCharacters} characters; \`${DEFAULT_COLLECTION}\` when absent. Another than before moves it.`,
     }),
-    mediaType: t.string({ required: true, description: "The text's media type; Markdown is cut at its headings." }),
-    text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),
+    mediaType: t.string({
+      required: true,
+      description:
+        "The text's media type; Markdown is cut at its headings. With `content` that of the file, `application/octet-stream` where `source` ends as its name does; the document's is then `text/markdown`.",
+    }),
+    text: t.string({
+      description: 'The whole text: at most 2 MiB of UTF-8. May be empty. It is required where there is no `content`.',
+    }),
+    content: t.string({
+      description:
+        'In the place of `text`, the bytes of a file in base64 (RFC 4648, with padding): at most 8 MiB, and what the gateway accepts as request body. Its text is read here: HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, JSON Lines, e-mail, source code, Markdown or text in any encoding. Its headings become those of Markdown; `metadata.format` and `metadata.properties` say what it is and what it says of itself.',
+    }),
     metadata: t.field({
       type: 'JSON',
       description:

@@ -25,6 +25,7 @@ import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, IndexingRow, ListRequest, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { IndexingHub } from '../indexing/hub.ts';
+import type { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, columnsOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
@@ -36,6 +37,8 @@ import type { tellUnknownKeys } from './unknown-keys.ts';
 export interface Cutting {
   /** Threads for long texts. */
   readonly work: WorkPool;
+  /** Reads the text of files that come as bytes. */
+  readonly extraction: Extraction;
   /** The most tokens that the embedding model takes. @default any number */
   readonly maxTokens?: number | undefined;
 }

@@ -28,6 +28,11 @@ export const EXTRACTION = bounds('subgraphs/shared/extraction', 'limits', {
     unit: 'bytes',
     default: 128 * 1024 * 1024,
   },
+  waiting: {
+    what: 'The most files of one tenant that wait to be read; further ones are refused (`RATE_LIMITED`).',
+    unit: 'files',
+    default: 20,
+  },
   idleMs: { what: 'How long a thread that has read files stays for the next one.', unit: 'ms', default: 10_000 },
   archiveEntries: {
     what: 'The most files in an Office document, which is a ZIP archive.',

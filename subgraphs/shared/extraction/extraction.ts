@@ -4,6 +4,7 @@
  */
 import type { JsonValue } from '../json.ts';
 import type { RequestContext } from '../context.ts';
+import { CodedError } from '../errors.ts';
 import { WorkEndedError, WorkPool, type WorkFor } from '../work/work-pool.ts';
 import { EXTRACTION } from './bounds.ts';
 import { readText, type Encoding } from './encoding.ts';
@@ -55,6 +56,7 @@ export class Extraction {
     this.#ms = ms;
     this.#work = new WorkPool({
       threads: 1,
+      waiting: EXTRACTION.waiting,
       pieceMs: ms,
       idleMs: EXTRACTION.idleMs,
       resourceLimits: { maxOldGenerationSizeMb: EXTRACTION.heapMb },
@@ -79,6 +81,11 @@ export class Extraction {
       if (typeof read === 'string') throw new UnreadableError(read);
       return read;
     } catch (error) {
+      if (error instanceof CodedError && error.code === 'RATE_LIMITED')
+        throw new CodedError('RATE_LIMITED', `${EXTRACTION.waiting} files of this tenant wait to be read already.`, {
+          hint: 'Send fewer at once.',
+          cause: error,
+        });
       if (!(error instanceof WorkEndedError)) throw error;
       throw new UnreadableError(
         error.because === 'TIME'
@@ -113,7 +120,7 @@ function formatOf({ bytes, name, mediaType }: FileToRead): Format {
   if (signature === 'zip')
     return said !== undefined && !FORMATS[said].isText && said !== 'pdf' ? said : officeFormatOf(bytes);
   // A message may hold the beginning of a PDF as text.
-  if (signature === 'pdf' && (said === undefined || !FORMATS[said].isText)) return 'pdf';
+  if (signature === 'pdf' || (signature === 'pdf later' && (said === undefined || !FORMATS[said].isText))) return 'pdf';
   if (said === undefined)
     throw new UnreadableError(
       `nothing reads files of its kind; these are read: ${Object.values(FORMATS)

@@ -138,10 +138,11 @@ const begins = (bytes: Uint8Array, signature: string): boolean =>
   signature;
 
 /** What the first bytes of a file say that it is: a PDF, a ZIP archive, or the container of older and of locked Office files. */
-export function signatureOf(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | undefined {
+export function signatureOf(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'pdf later' | undefined {
+  if (begins(bytes, '%PDF-')) return 'pdf';
   if (begins(bytes, 'PK\u0003\u0004') || begins(bytes, 'PK\u0005\u0006')) return 'zip';
   if (begins(bytes, '\u00d0\u00cf\u0011\u00e0\u00a1\u00b1\u001a\u00e1')) return 'ole';
   // Mail gateways put lines before it, and readers have learned to look further.
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(EXTRACTION.signatureBytes, bytes.byteLength));
-  return start.includes('%PDF-') ? 'pdf' : undefined;
+  return start.includes('%PDF-') ? 'pdf later' : undefined;
 }

@@ -252,6 +252,23 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /mediaType: "text\/csv"/,
+    'graphql',
+    async ({ text }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text }),
+      });
+      const { data } = (await response.json()) as { data: { upsertDocument: { document: object } } };
+      expect(data.upsertDocument.document).toMatchObject({
+        text: '| Port | Range |\n| --- | --- |\n| Saint-Malo | 13.6 m |\n| Bristol | 12.2 m |',
+        mediaType: 'text/markdown',
+        metadata: { format: 'csv', properties: { rows: 2 } },
+      });
+    },
+  ],
+  [
     /notIndexed|documentFacets|documentsAggregate/,
     'graphql',
     async ({ text }) => {

@@ -177,6 +177,9 @@ export function changingArguments(w: World, word: string): RootArguments {
   const document = (number: number): string =>
     `title: ${literal(word)}, source: ${literal(`${w.name}/${number}.md`)}, mediaType: "text/markdown", text: ${literal(`${word} wrote this.`)},
       metadata: { word: ${literal(word)} }, entities: [{ name: ${literal(`${w.name} one`)}, kind: "thing", properties: { by: ${literal(word)} } }]`;
+  const inBytes = (number: number): string =>
+    `title: ${literal(word)}, source: ${literal(`${w.name}/${number}.csv`)}, mediaType: "text/csv", metadata: { format: ${literal(word)} },
+      content: ${literal(Buffer.from(`by,what\n${word},wrote this\n`).toString('base64'))}`;
   return {
     createAgent: [input(`name: ${literal(`${w.name} agent of ${word}`)}, instructions: ${literal(word)}`)],
     updateAgent: [input(`id: ${literal(w.agent)}, description: ${literal(word)}`)],
@@ -230,8 +233,8 @@ export function changingArguments(w: World, word: string): RootArguments {
     ],
     cancelRun: [input(`runId: ${literal(cancel.id)}, reason: ${literal(word)}`)],
     deleteVectors: [input(`chunkIds: [${literal(w.chunk)}]`)],
-    upsertDocument: [input(`${document(1)}, waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`)],
-    upsertDocuments: [input(`documents: [{ ${document(2)} }], waitFor: [GRAPH], timeoutMs: 0`)],
+    upsertDocument: [input(inBytes(3)), input(`${document(1)}, waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`)],
+    upsertDocuments: [input(`documents: [{ ${document(2)} }, { ${inBytes(4)} }], waitFor: [GRAPH], timeoutMs: 0`)],
     putObject: [
       input(`key: ${literal(w.objectKey)}, contentType: "text/plain", content: ${literal(word)}, encoding: UTF8`),
     ],
