@@ -51,7 +51,7 @@ async function resolved(
 ): Promise<unknown> {
   if (walk !== undefined)
     try {
-      return await evaluation.resolve(type, value, { walk: walk.first + 1 });
+      return await evaluation.resolve(type, value, { walk: walk.first + 1, partial });
     } catch (error) {
       const otherwise = error instanceof WalkInstead ? error.otherwise : isTooCostly(error) ? Infinity : undefined;
       if (otherwise === undefined) throw error;

@@ -145,7 +145,8 @@ export class Evaluation {
       const inner = this.schema.getType(condition.target.filter) as GraphQLInputObjectType;
       // Fewer of what must not match would let more through.
       const partial = scope.partial === true && (quantifier === 'one' || quantifier === 'some');
-      const resolved = await this.#resolveFilter(inner, filter, { partial });
+      // What is within can be walked too, where the list can: nothing of it is cut short before that was tried.
+      const resolved = await this.#resolveFilter(inner, filter, { partial: partial && scope.walk === undefined });
       const key = JSON.stringify([name, resolved, [...term.given], own, scope.walk !== undefined, partial]);
       let known = this.#known.get(key);
       if (known === undefined)

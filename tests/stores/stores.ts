@@ -15,5 +15,6 @@ export const STORES: readonly Store[] = [temporal, keycloak, neo4j, s3, postgres
 /** Suites that need several stores at once; they run when all of them are up. */
 export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[] = [
   { suite: 'tests/faults/outbox.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
+  { suite: 'tests/e2e/conditions/conditions.test.ts', needs: ['neo4j', 'qdrant'] },
   { suite: 'tests/faults/faults.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
 ];

@@ -2,6 +2,7 @@
  * Filters by what another store has, against whoever loads everything and looks: the same objects, in the same order, in pages of any
  * size, whichever way the conditions are worked out.
  */
+import { randomBytes } from 'node:crypto';
 import { parse, validate, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
@@ -13,6 +14,7 @@ import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { applyPatches } from '#tests/engine/patches.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
+import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
 import { fc } from '#tests/setup/property.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
@@ -20,7 +22,16 @@ import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = 40;
 const PACKAGES = 12;
-const STRANGER: Principal = { ...DEVELOPER, tenantId: 'stranger', subject: 'stranger' };
+/** Stores that others use too have tenants of others. */
+const run = randomBytes(4).toString('hex');
+const CALLER: Principal = { ...DEVELOPER, tenantId: `conditions-${run}` };
+const STRANGER: Principal = { ...DEVELOPER, tenantId: `stranger-${run}`, subject: 'stranger' };
+/** Neo4j and Qdrant where they are given; otherwise what is embedded. */
+const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
+const STORES: Record<string, string> = {
+  ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
+  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT }),
+};
 
 let server: TestServer;
 /** As it is served. */
@@ -50,7 +61,7 @@ let entities: Map<string, OracleEntity>;
 async function asked(
   query: string,
   variables: Record<string, unknown> = {},
-  { on = engine, as = DEVELOPER, trace }: { on?: Engine; as?: Principal; trace?: boolean } = {},
+  { on = engine, as = CALLER, trace }: { on?: Engine; as?: Principal; trace?: boolean } = {},
 ): Promise<ExecutionResult<any, any>> {
   const document = parse(query);
   expect(validate(on.schema, document)).toEqual([]);
@@ -81,7 +92,7 @@ function inPages(sdl: string, page: number): string {
   return sdl.replaceAll(declared, `@lists(key: "id", page: ${page}, values: 7)`);
 }
 
-async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
+async function write(index: number, as: Principal = CALLER): Promise<void> {
   const name = (at: number): string => `package-${String(at % PACKAGES).padStart(2, '0')}`;
   const self = { name: name(index), kind: 'package' };
   const input = {
@@ -137,7 +148,7 @@ async function load(): Promise<void> {
 }
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer(STORES);
   engine = await engineWith((sdl) => sdl);
   small = await engineWith((sdl) => inPages(sdl, 5), {
     nested: 2,
@@ -574,7 +585,7 @@ describe('operations', () => {
 
   test('come in parts where the client would have them so', async () => {
     const document = parse(`{ documents(where: ${WHERE}) { nodes { id ... @defer { title } } } }`);
-    const answer = await engine.executeIncrementally!({ document, context: createRequestContext(DEVELOPER) });
+    const answer = await engine.executeIncrementally!({ document, context: createRequestContext(CALLER) });
     const whole = await applyPatches(answer as never);
     expect(idsOf((whole as any).data.documents)).toEqual(expected());
     expect((whole as any).data.documents.nodes[0].title).toMatch(/^Document/);
@@ -587,7 +598,7 @@ describe('operations', () => {
       await engine.execute({
         document,
         variables: { where: { entities: { some: { name: { eq: name } } } } },
-        context: createRequestContext(DEVELOPER),
+        context: createRequestContext(CALLER),
         trace: true,
       });
     const [one, other] = [await ask('package-03'), await ask('package-04')];
@@ -613,15 +624,17 @@ describe('operations', () => {
     expect((await dataOf('{ agents(where: { name: { eq: "late" } }) { totalCount } }')).agents.totalCount).toBe(0);
     const refused = await engine.subscribe({
       document: parse(`subscription { runEvents(runId: "run_none") { run { agent { runs${runs} } } } }`),
-      context: createRequestContext(DEVELOPER),
+      context: createRequestContext(CALLER),
     });
     expect(refused).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
   });
 
   test('over HTTP, as everything else', async () => {
-    const { data, errors } = await post(server.url, `{ documents(where: ${WHERE}) { nodes { id } } }`, {});
+    for (const index of [3, 4]) await write(index, DEVELOPER);
+    await delivered();
+    const { data, errors } = await post(server.url, `{ documents(where: ${WHERE}) { nodes { source } } }`, {});
     expect(errors).toBeUndefined();
-    expect(idsOf(data!['documents'])).toEqual(expected());
+    expect(data).toEqual({ documents: { nodes: [{ source: 'made/3.md' }] } });
   });
 });
 
