@@ -27,6 +27,7 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   chunkTarget: { what: "Up to where a chunk's own text is packed.", unit: 'characters', default: 1_000 },
   chunkMost: { what: 'The longest chunk, the headings that it repeats included.', unit: 'characters', default: 1_200 },
   chunkEnough: { what: 'From what length of a chunk on a heading begins a new one.', unit: 'characters', default: 400 },
+  surrounding: { what: 'The most chunks that `surrounding` returns of each side.', unit: 'chunks', default: 10 },
   cutHere: {
     what: 'Up to what length a text is cut at once: sending it to a thread takes longer.',
     unit: 'characters',

@@ -404,6 +404,13 @@ export interface FacetsRequest {
   valueCharacters: number;
 }
 
+/** Places within a document: from `first` to `last`, both of them included. */
+export interface ChunkPlaces {
+  readonly documentId: string;
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
  * A relational backend. All but the outbox work on the caller's tenant alone; documents, agents and what hangs on them are also read by their ids
  * where they were shared with the caller's project. Every write records an audit entry in the
@@ -455,6 +462,8 @@ export interface RelationalDriver {
   documentTexts(context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]>;
   /** Per document in the order of `index` (or against it, for one that is read backward), `limit` each. */
   chunksOfDocuments(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<ChunkRow[]>;
+  /** The chunks at these places, each once, in any order. */
+  chunksAt(context: RequestContext, places: readonly ChunkPlaces[]): Promise<ChunkRow[]>;
   /** How many chunks each document has that match, by its id; one without any is left out. */
   countChunksOfDocuments(
     context: RequestContext,

@@ -36,6 +36,8 @@ export interface Loaders {
   readonly sharesOf: { readonly [K in NewShare['kind']]: DataLoader<string, ShareRow[]> };
   /** `limit` rows of each document, for each distinct request. */
   documentChunks(request: ChildRequest): DataLoader<string, ChunkRow[]>;
+  /** What stands around a chunk in its document, in order, by {@link placeOf} it. */
+  chunksAround(before: number, after: number): DataLoader<string, ChunkRow[]>;
   /** How many chunks of each document match. */
   chunkCount(where: Condition | undefined): DataLoader<string, number>;
   agentVersions(request: ChildRequest): DataLoader<string, AgentVersionRow[]>;
@@ -60,6 +62,15 @@ export interface Loaders {
   namingListCount(where: Condition | undefined): DataLoader<string, number>;
   /** Forgets everything: a mutation has changed it. */
   clear(): void;
+}
+
+/** Where a chunk stands, as loaders know it. */
+export const placeOf = ({ documentId, index }: Pick<ChunkRow, 'documentId' | 'index'>): string =>
+  `${index} ${documentId}`;
+
+function placeAt(key: string): { documentId: string; index: number } {
+  const end = key.indexOf(' ');
+  return { documentId: key.slice(end + 1), index: Number(key.slice(0, end)) };
 }
 
 type NamingSlice = Parameters<GraphLookup['naming']>[2];
@@ -156,6 +167,24 @@ export const createLoaders = (
           grouped(await driver.chunksOfDocuments(context, ids, request), (row) => row.documentId),
         [],
       ),
+      chunksAround: perArguments(async (keys, before: number, after: number) => {
+        const asked = keys.map(placeAt);
+        const places = asked.map(({ documentId, index }) => ({
+          documentId,
+          first: Math.max(0, index - before),
+          last: index + after,
+        }));
+        const rows = grouped(await driver.chunksAt(context, places), (row) => row.documentId);
+        return new Map(
+          keys.map((key, at) => {
+            const { documentId, first, last } = places[at]!;
+            const around = (rows.get(documentId) ?? []).filter(
+              ({ index }) => index >= first && index <= last && index !== asked[at]!.index,
+            );
+            return [key, around.sort((one, other) => one.index - other.index)];
+          }),
+        );
+      }, []),
       chunkCount: perArguments(
         (ids, where: Condition | undefined) => driver.countChunksOfDocuments(context, ids, where),
         0,

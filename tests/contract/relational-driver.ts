@@ -248,6 +248,21 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await driver.byIds(as(tenant), 'Chunk', [before[1]!.id])).toEqual([]);
       });
 
+      test('chunks are read by their places, each once, and those of the tenant alone', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', paragraphs('zero', 'one', 'two', 'three', 'four'));
+        const places = [
+          { documentId: id, first: 0, last: 1 },
+          { documentId: id, first: 1, last: 2 },
+          { documentId: id, first: 4, last: 90 },
+          { documentId: 'doc_none', first: 0, last: 9 },
+        ];
+        const found = await driver.chunksAt(as(tenant), places);
+        expect(found.map(({ index }) => index).sort()).toEqual([0, 1, 2, 4]);
+        expect(await driver.chunksAt(as(newTenant()), places)).toEqual([]);
+      });
+
       test('a batch is written whole, or not at all', async () => {
         const tenant = newTenant();
         const batch = ['c', 'a', 'b'].map((source) => prepared(tenant, source, `Text of ${source}.`));

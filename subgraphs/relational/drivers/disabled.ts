@@ -18,6 +18,7 @@ export const disabledDriver: RelationalDriver = {
   tenant: refuse,
   documentTexts: refuse,
   chunksOfDocuments: refuse,
+  chunksAt: refuse,
   countChunksOfDocuments: refuse,
   versionsOfAgents: refuse,
   metadataKeys: refuse,

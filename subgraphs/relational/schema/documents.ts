@@ -1,6 +1,9 @@
 /** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ChunkRow, DocumentRow } from '../driver.ts';
+import { checkBetween } from '#subgraphs/shared/check-between.ts';
+import { RELATIONAL } from '../bounds.ts';
+import { placeOf } from '../loaders.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
@@ -15,6 +18,9 @@ import {
 } from './entity.ts';
 import { sharesField } from './shares.ts';
 import { tellUnknownKeys } from './unknown-keys.ts';
+
+const surroundingArgument = (side: string): string =>
+  `How many of those ${side} it: 0 to ${RELATIONAL.surrounding}; 1 when absent.`;
 
 export function addDocuments(parts: SchemaParts): void {
   const { subgraph, builder, types, stubs, loaders } = parts;
@@ -102,6 +108,23 @@ export function addDocuments(parts: SchemaParts): void {
         directives: { leads: { by: 'documentId' } },
         description: 'The document that it is a passage of.',
         resolve: ({ documentId }, _, context) => loaders(context).byId.Document.load(documentId),
+      }),
+      surrounding: t.field({
+        directives: { listSize: { slicingArguments: ['before', 'after'], requireOneSlicingArgument: false } },
+        type: [types.Chunk],
+        nullable: { list: true, items: false },
+        description:
+          'The chunks before and behind it in its document, in their order, without it: what a passage that was found is read with.',
+        args: {
+          before: t.arg.int({ defaultValue: 1, description: surroundingArgument('before') }),
+          after: t.arg.int({ defaultValue: 1, description: surroundingArgument('behind') }),
+        },
+        resolve: (chunk, args, context) => {
+          const most = RELATIONAL.surrounding;
+          const before = checkBetween('`before`', args.before ?? 1, 0, most);
+          const after = checkBetween('`after`', args.after ?? 1, 0, most);
+          return loaders(context).chunksAround(before, after).load(placeOf(chunk));
+        },
       }),
     }),
   );

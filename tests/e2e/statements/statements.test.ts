@@ -121,6 +121,28 @@ test('a page of documents with its chunks, entities and files costs a constant n
   expect(many.statements['postgres']).toBeLessThanOrEqual(8);
 });
 
+test('what stands around passages costs a constant number of statements', async () => {
+  const query = (first: number): string => `{
+    search(query: "pigeon", first: ${first}) { nodes { index document { chunks { nodes { id index } } } surrounding(before: 0, after: 3) { id index } } }
+  }`;
+  // The first search of all loads vectors.
+  await cost(query(1));
+  const few = await cost(query(1));
+  const many = await cost(query(100));
+  const { nodes } = many.answer.data!['search'] as {
+    nodes: { index: number; surrounding: object[]; document: { chunks: { nodes: { index: number }[] } } }[];
+  };
+  expect(nodes).toHaveLength(100);
+  for (const { index, surrounding, document } of nodes)
+    expect(surrounding).toEqual(document.chunks.nodes.filter((each) => each.index > index && each.index <= index + 3));
+  expect(many.statements).toEqual(few.statements);
+  const wrong = await engine.execute({
+    document: parse('{ search(query: "pigeon", first: 1) { nodes { surrounding(before: 11) { id } } } }'),
+    context: createRequestContext(DEVELOPER),
+  });
+  expect(wrong.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+});
+
 test('a page of documents that is streamed is read by its keys, with few statements for each batch', async () => {
   const query = (stream: string): string => `{
     documents(first: 110, orderBy: [{ field: TITLE, direction: ASC }]) {

@@ -145,6 +145,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
 const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Agent.memoryFacts': ['(where: { key: { ne: "x" } }, orderBy: [{ field: KEY, direction: ASC }], first: 5)'],
   'Agent.runs': ['(where: { id: { ne: "x" } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 5)'],
+  'Chunk.surrounding': ['(before: 2, after: 2)'],
   'Document.chunks': ['(where: { index: { gte: 0 } }, first: 5)'],
   'SearchEdge.highlights': ['(first: 2, around: 20)'],
   'Document.entities': ['(first: 5, kinds: ["thing"])'],

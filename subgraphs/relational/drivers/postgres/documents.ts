@@ -9,6 +9,7 @@ import { RELATIONAL } from '../../bounds.ts';
 import {
   STORES,
   type ChildRequest,
+  type ChunkPlaces,
   type ChunkRow,
   type DocumentRow,
   type IndexedStore,
@@ -214,6 +215,29 @@ export const chunksOfDocuments = async (
           received,
         )}
         ORDER BY "documentId", index ${way}`,
+    ),
+    readingShared(context),
+  );
+};
+
+export const chunksAt = async (
+  postgres: Postgres,
+  context: RequestContext,
+  places: readonly ChunkPlaces[],
+): Promise<ChunkRow[]> => {
+  const place = sql`unnest(${places.map(({ documentId }) => documentId)}::text[], ${places.map(({ first }) => first)}::int[],
+    ${places.map(({ last }) => last)}::int[]) AS place(id, first, last)`;
+  return await postgres.read(
+    context,
+    rowsOf(
+      'Chunk',
+      withShared(
+        context,
+        sql`SELECT DISTINCT ${selection('Chunk')} FROM ${place} JOIN relational.chunks AS chunks
+              ON chunks.document_id = place.id AND chunks.index BETWEEN place.first AND place.last`,
+        sql`SELECT DISTINCT ${selection('Chunk')} FROM ${place}
+              CROSS JOIN LATERAL relational.shared_chunks_of(ARRAY[place.id], place.first - 1, place.last - place.first + 1) AS chunks`,
+      ),
     ),
     readingShared(context),
   );

@@ -63,6 +63,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
 
     documentTexts: (...given) => documents.documentTexts(postgres, ...given),
     chunksOfDocuments: (...given) => documents.chunksOfDocuments(postgres, ...given),
+    chunksAt: (...given) => documents.chunksAt(postgres, ...given),
     countChunksOfDocuments: (...given) => documents.countChunksOfDocuments(postgres, ...given),
     metadataKeys: (...given) => documents.metadataKeys(postgres, ...given),
     documentFacets: (...given) => documentFacets(postgres, ...given),
