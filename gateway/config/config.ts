@@ -149,6 +149,8 @@ export interface Config {
       readonly region: string;
       readonly forcePathStyle: boolean;
     }>;
+    /** What a start embeds again where another model embedded it. */
+    readonly reindex: 'ALL' | 'FREE' | 'OFF';
     /** The most tokens that the embedding model takes; undefined where none is asked. */
     readonly maxTokens: number | undefined;
     /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
@@ -263,6 +265,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       unknownVariables(env),
     ),
   );
+}
+
+/** What was paid for is not exchanged for what costs nothing only because a variable is missing. */
+function reindexed({ EMBEDDING_REINDEX: when, EMBEDDING_MODEL: model }: VariableValues): 'ALL' | 'FREE' | 'OFF' {
+  if (when === 'off') return 'OFF';
+  return when === 'always' || model !== undefined ? 'ALL' : 'FREE';
 }
 
 function build(
@@ -392,6 +400,7 @@ function build(
         forcePathStyle: env.S3_PATH_STYLE,
       })),
       builtInEmbedder: isBuiltInEmbedder ? (env.EMBEDDING_MODEL as BuiltInModel) : DEFAULT_BUILT_IN,
+      reindex: reindexed(env),
       maxTokens: env.EMBEDDING_MAX_TOKENS ?? (servedModel === undefined ? undefined : USUAL_MAX_TOKENS),
       models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
         baseUrl: env.OPENAI_BASE_URL,

@@ -9,8 +9,7 @@ import { readRoleScopes } from '#gateway/auth/role-scopes.ts';
 import { readModelPrices } from '#subgraphs/shared/model-prices.ts';
 import { isProxyRange } from '#gateway/auth/trusted-proxies.ts';
 import { RATE_NAMES, RATE_TABLE, rateVariable, readRate, type RateVariable } from '#gateway/limits/rate-names.ts';
-import { INFERENCE } from '#subgraphs/inference/bounds.ts';
-import { VECTOR } from '#subgraphs/vector/bounds.ts';
+import { BOUNDS } from '#gateway/bounds/index.ts';
 import { boundVariables, integer } from './bounds.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
@@ -50,6 +49,8 @@ const SECTIONS = {
 
 const secret = true;
 const file = true;
+const { inference: INFERENCE, vector: VECTOR } = BOUNDS;
+
 const text = z.string();
 const prefix = text.max(INFERENCE.prefixCharacters, `must have ${INFERENCE.prefixCharacters} characters or fewer`);
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
@@ -639,6 +640,12 @@ export const Variables = z.object({
     'inference',
     'Stands before each chunk that it embeds, such as `search_document: `. Stored vectors depend on it: a change of it is a change of the model.',
     { absent: 'none' },
+  ),
+  EMBEDDING_REINDEX: withDefault(
+    z.enum(['auto', 'always', 'off'], 'must be `auto`, `always` or `off`'),
+    'inference',
+    'auto',
+    'Whether a start of the server embeds again, in the background, what another model embedded (docs/search.md). `auto`: where `EMBEDDING_MODEL` names the model, and between built-in ones; not what a served model embedded because none is named. `off`: only `npm run reindex` does.',
   ),
   EMBEDDING_DIMENSIONS: optional(
     integer(1, VECTOR.dimensions),

@@ -67,13 +67,14 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   vector: async ({ config, postgres, work, log }, { embedder, reranker, shares }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
-    const { qdrant, vectorCollection: collection, pgvector } = config.stores;
+    const { qdrant, vectorCollection: collection, pgvector, reindex } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
     return createVector(
       {
         ...config.bounds.vector,
         collection,
         pgvector,
+        reindex,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
       { postgres, embedder: needed(embedder, 'embedder'), reranker, shares, work, log: logTo(log, 'vector') },

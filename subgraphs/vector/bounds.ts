@@ -58,6 +58,41 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 's',
     default: 2,
   },
+  qdrantAbsentMs: {
+    what: 'How long it counts that no collection of this model is being filled: whoever begins tells it no one.',
+    unit: 'ms',
+    default: 1_000,
+  },
+  qdrantMoves: {
+    what: 'How often a request follows a collection to the one that has taken its place. There is one such step, and one more where it is taken meanwhile.',
+    unit: 'times',
+    default: 4,
+  },
+  renewalStepMs: {
+    what: 'How long one call of `npm run reindex` embeds before it tells how far it is, and how often a server looks.',
+    unit: 'ms',
+    default: 2_000,
+  },
+  renewalToldMs: {
+    what: 'How often the log says how far embedding again is.',
+    unit: 'ms',
+    default: 30_000,
+  },
+  renewalWaitMs: {
+    what: 'How long embedding again waits where another process is at it, or the model cannot be asked.',
+    unit: 'ms',
+    default: 15_000,
+  },
+  renewalPage: {
+    what: 'How many stored texts are looked at at once where a collection in Qdrant is embedded again; those of their documents go along.',
+    unit: 'texts',
+    default: 50,
+  },
+  renewalPasses: {
+    what: 'How often all stored texts are looked at, until nothing was left to embed: a process of the model before may still write. Past it the new collection takes its place, and `npm run reconcile` finds what that one wrote.',
+    unit: 'times',
+    default: 5,
+  },
   scanWidth: {
     what: "How wide pgvector's index is searched (`hnsw.ef_search`), where a page is not longer: more finds more of the nearest, and takes longer.",
     unit: 'rows',
@@ -154,7 +189,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 50,
   },
   modelRenewalTexts: {
-    what: 'How many stored texts are embedded at once where another built-in embedder embedded them.',
+    what: 'How many stored texts in PostgreSQL are embedded at once where another model embedded them.',
     unit: 'texts',
     default: 200,
   },

@@ -175,3 +175,35 @@ export interface VectorDriver {
   health(): Promise<StoreHealth>;
   close(): Promise<void>;
 }
+
+/** What is to be embedded again. */
+export interface RenewalPlan {
+  /** The models that embedded it. */
+  readonly from: readonly string[];
+  /** The same for a person, with the dimensions where nothing else differs. */
+  readonly was: string;
+  readonly to: VectorModel;
+  /** What is embedded again, for a sentence. */
+  readonly what: string;
+  /** How far it is, in stored texts; approximate while others write. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Whether there is more to do, and whether another process is at it now. */
+export type RenewalState = 'MORE' | 'DONE' | 'ELSEWHERE';
+
+/** One for each driver: its pieces are asked for one after the other. */
+export interface ModelRenewer {
+  /**
+   * Looks what is of another model than the embedder's.
+   * @param free only what models that are built in embedded and will embed, which costs nothing
+   * @returns undefined where nothing is
+   */
+  plan(free: boolean): Promise<RenewalPlan | undefined>;
+  /**
+   * Goes on a little.
+   * @param stopping whether it is to end: asked between requests to the model
+   */
+  piece(plan: RenewalPlan, stopping: () => boolean): Promise<RenewalState>;
+}

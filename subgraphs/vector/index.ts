@@ -5,7 +5,8 @@ import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
-import type { VectorDriver } from './driver.ts';
+import type { ModelRenewer, VectorDriver } from './driver.ts';
+import { BackgroundRenewal } from './drivers/background-renewal.ts';
 import { disabledVectors } from './drivers/disabled.ts';
 import { AnnRanker, type ScanOptions, type VectorType } from './drivers/postgres/ann.ts';
 import { isExtensionFault } from './drivers/postgres/extension.ts';
@@ -17,8 +18,14 @@ import { buildSchema } from './schema/index.ts';
 export interface VectorConfig extends ScanOptions {
   /** A Qdrant server; PostgreSQL keeps the vectors when absent. */
   readonly qdrant?: { readonly url: string; readonly apiKey?: Secret };
-  /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
+  /** Where vectors are kept. @default 'chunks' */
   readonly collection?: string;
+  /**
+   * What is embedded again from the start on where another model embedded it: what any did, what models that are built in did
+   * where another of them is to, or nothing.
+   * @default 'FREE'
+   */
+  readonly reindex?: 'ALL' | 'FREE' | 'OFF';
   /**
    * How vectors in PostgreSQL are ranked: by an index of this precision, or by comparing all (`off`). Default: `vector`
    * where pgvector can be used, else `off`; one that is asked for and cannot be used is an error.
@@ -55,7 +62,12 @@ export interface VectorDeps {
  *   fails
  */
 export async function createVector(config: VectorConfig, deps: VectorDeps): Promise<Subgraph> {
-  const driver = await createDriver(config, deps);
+  const { driver, renewer } = await createDriver(config, deps);
+  const { reindex = 'FREE' } = config;
+  const renewal =
+    renewer === undefined || reindex === 'OFF'
+      ? undefined
+      : new BackgroundRenewal(renewer, { free: reindex === 'FREE', log: deps.log ?? (() => undefined) });
   return {
     name: 'vector',
     schema: buildSchema({
@@ -63,18 +75,26 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
       embedder: deps.embedder,
       reranker: deps.reranker,
       searching: searchingShared(driver, deps.shares),
+      renewer,
     }),
     routes: [],
     provides: {},
-    health: async () => [await driver.health()],
-    close: async () => await driver.close(),
+    health: async () => {
+      const health = await driver.health();
+      const progress = renewal?.progress;
+      return [progress === undefined || health.state !== 'ok' ? health : { ...health, detail: progress }];
+    },
+    close: async () => {
+      await renewal?.close();
+      await driver.close();
+    },
   };
 }
 
 async function createDriver(
   config: VectorConfig,
   { postgres, work, log, embedder }: VectorDeps,
-): Promise<VectorDriver> {
+): Promise<{ driver: VectorDriver; renewer?: ModelRenewer }> {
   const { collection = DEFAULT_COLLECTION, qdrant } = config;
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
@@ -84,15 +104,15 @@ async function createDriver(
       batchBytes: config.qdrantBatchBytes,
       checked: config.qdrantChecked,
     };
-    return new QdrantVectors({ ...qdrant, ...bounds, log }, name);
+    const vectors = new QdrantVectors({ ...qdrant, ...bounds, log }, name);
+    return { driver: vectors, renewer: vectors.renewer(embedder, postgres) };
   }
-  if (postgres === undefined) return disabledVectors;
+  if (postgres === undefined) return { driver: disabledVectors };
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
   const cache = { bytes: config.exactCacheBytes, rows: config.exactRows };
   const vectors = new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
   vectors.renewKeywords(log ?? (() => undefined));
-  vectors.renewModel(embedder, log ?? (() => undefined));
-  return vectors;
+  return { driver: vectors, renewer: vectors.renewer(embedder) };
 }
 
 /** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */

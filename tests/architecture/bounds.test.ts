@@ -150,6 +150,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'Names of locks.': [
     'subgraphs/shared/postgres/migrations.ts: MIGRATION_LOCK',
     'subgraphs/vector/drivers/postgres/ann.ts: INDEX_LOCK',
+    'subgraphs/vector/drivers/model-renewer.ts: RENEWAL_LOCK',
   ],
   "What pgvector's index takes.": ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
   'Constants of formulas.': [

@@ -14,6 +14,9 @@ import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { AnnRanker, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
 import { ensureVectorExtension } from '#subgraphs/vector/drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
+import { aloneAt } from '#subgraphs/vector/drivers/model-renewer.ts';
+import { upsertVectors } from '#subgraphs/vector/indexing/indexing.ts';
+import { BackgroundRenewal } from '#subgraphs/vector/drivers/background-renewal.ts';
 import { callersHash, contentHash } from '#subgraphs/vector/indexing/content-hash.ts';
 import { checkFilter } from '#subgraphs/vector/input.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
@@ -323,8 +326,7 @@ test('what another built-in embedder embedded is embedded again, a tenant at onc
   expect(await search(hashed[300]!.vector, 'hashing-384-v1')).toMatchObject({ chunkId: hashed[300]!.chunkId });
 
   const told: string[] = [];
-  driver.renewModel(renewed, (message) => told.push(message));
-  await driver.modelRenewed();
+  await new BackgroundRenewal(driver.renewer(renewed), { free: true, log: (message) => told.push(message) }).done;
   expect(told).toEqual([
     expect.stringMatching(/static-384-v1 now, and was hashing-384-v1: .* 2 tenants .* EMBEDDING_MODEL=hashing-384-v1/),
     '453 stored texts were embedded again.',
@@ -339,6 +341,72 @@ test('what another built-in embedder embedded is embedded again, a tenant at onc
   expect(hashes.get(hashed[1]!.chunkId)).toBe(contentHash('static-384-v1', hashed[1]!.title, hashed[1]!.text));
   expect(await driver.collectionInfo(as('b'))).toMatchObject({ model: 'static-384-v1' });
   expect(await driver.collectionInfo(as('served'))).toMatchObject({ model: 'text-embedding-3-small' });
+});
+
+test('what is embedded already survives a stop, and what is written meanwhile is embedded as it is then', async () => {
+  await using store = disposable(await open({}));
+  const driver = store.driver as PostgresVectors;
+  const inference = await createInference({ embeddings: 'hashing-384-v1' }, { usageSink: undefined });
+  const hashing = inference.provides.embedder!;
+  const table = await createInference({ embeddings: 'static-384-v1' }, { usageSink: undefined });
+  const texts: string[] = [];
+  /** Vectors of the table alone, cut, as those of a model that is served. */
+  const served = (dimensions: number): Embedder => ({
+    model: { name: 'served' },
+    embed: async (context, input) => {
+      if (input[0] !== '.') texts.push(...input);
+      const { vectors } = await table.provides.embedder!.embed(context, input);
+      const cut = vectors.map((vector) => vector.slice(0, dimensions));
+      return {
+        model: 'served',
+        dimensions,
+        vectors: cut.map((vector) => vector.map((value) => value / Math.hypot(...vector))),
+      };
+    },
+  });
+  const items = Array.from({ length: 450 }, (_, at) => ({ chunkId: `c${at}`, documentId: 'd', text: `text ${at}` }));
+  await upsertVectors(as('a'), driver, hashing, items);
+  await upsertVectors(as('b'), driver, hashing, items.slice(0, 3));
+  const nearest = async (text: string, dimensions: number) => {
+    const vector = (await served(dimensions).embed(as('a'), [text])).vectors[0]!;
+    return (await driver.search(as('a'), [{ kind: 'VECTOR', vector, model: 'served', limit: 1 }]))[0]!.items[0];
+  };
+
+  const first = driver.renewer(served(128));
+  const plan = (await first.plan(false))!;
+  expect(plan).toMatchObject({ was: 'hashing-384-v1', to: { model: 'served', dimensions: 128 }, done: 0, total: 453 });
+  expect(await first.piece(plan, () => false)).toBe('MORE');
+  expect(await first.plan(false)).toMatchObject({ done: 200, total: 453 });
+  // Of one that is ended in the middle nothing is kept but what was before.
+  await expect(first.piece(plan, () => true)).rejects.toThrow('stopping');
+  await expect(nearest('text 7', 128)).rejects.toMatchObject({ code: 'CONFLICT' });
+  await upsertVectors(as('a'), driver, hashing, [{ chunkId: 'c7', documentId: 'd', text: 'written meanwhile' }]);
+  await driver.delete(as('a'), ['c8']);
+  texts.length = 0;
+
+  const second = driver.renewer(served(128));
+  for (let state = 'MORE'; state !== 'DONE'; state = await second.piece(plan, () => false));
+  expect(await second.plan(false)).toBeUndefined();
+  expect(texts).toHaveLength(450 - 200 + 1 + 3);
+  expect(await nearest('written meanwhile', 128)).toMatchObject({ chunkId: 'c7' });
+  expect((await nearest('text 449', 128))!.score).toBeCloseTo(1, 4);
+  await execute(
+    store.url,
+    `DO $$ BEGIN IF EXISTS (SELECT FROM vector.renewed) THEN RAISE 'something is left'; END IF; END $$`,
+  );
+
+  // The same model, fewer dimensions: in turns with another process, which holds the lock.
+  const narrow = (await driver.renewer(served(64)).plan(false))!;
+  expect(narrow).toMatchObject({ was: 'served of 128 dimensions', to: { model: 'served', dimensions: 64 } });
+  await aloneAt(store.postgres, async () => {
+    expect(await driver.renewer(served(64)).piece(narrow, () => false)).toBe('ELSEWHERE');
+    return 'MORE';
+  });
+  const third = driver.renewer(served(64));
+  for (let state = 'MORE'; state !== 'DONE'; state = await third.piece(narrow, () => false));
+  expect((await nearest('written meanwhile', 64))!.score).toBeCloseTo(1, 4);
+  expect(await driver.collectionInfo(as('b'))).toMatchObject({ model: 'served', dimensions: 64 });
+  await Promise.all([inference.close(), table.close()]);
 });
 
 test('a condition that the gateway would not send is refused, or lets nothing of another tenant through', async () => {

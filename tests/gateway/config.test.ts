@@ -122,6 +122,17 @@ describe('configuration', () => {
     ]);
   });
 
+  test('what another model embedded is embedded again where the model is named, or neither costs anything', () => {
+    const reindexOf = (env: Record<string, string>) => loadConfig(env).stores.reindex;
+    const served = { OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1', EMBEDDING_MODEL: 'nomic-embed-text' };
+    expect(reindexOf({})).toBe('FREE');
+    expect(reindexOf(served)).toBe('ALL');
+    expect(reindexOf({ EMBEDDING_MODEL: 'static-384-v1' })).toBe('ALL');
+    expect(reindexOf({ EMBEDDING_REINDEX: 'always' })).toBe('ALL');
+    expect(reindexOf({ ...served, EMBEDDING_REINDEX: 'off' })).toBe('OFF');
+    expect(faultsOf({ EMBEDDING_REINDEX: 'yes' })).toHaveLength(1);
+  });
+
   test('what stands before texts and how much of a vector is used is said of a served model', () => {
     const asked = {
       EMBEDDING_QUERY_PREFIX: 'search_query: ',

@@ -1,6 +1,5 @@
 /** What a collection accepts: its name, and vectors of the one model that it was made with. */
-import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
-import { isBuiltIn } from '#subgraphs/shared/built-in-models.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { CollectionInfo, VectorModel } from '../driver.ts';
 
 /** Names that are safe in a path and in SQL alike. */
@@ -19,25 +18,32 @@ export function checkCollectionName(name: string): string {
   return name;
 }
 
+export const isSameModel = (a: VectorModel, b: VectorModel): boolean =>
+  a.model === b.model && a.dimensions === b.dimensions;
+
+/** `CONFLICT`: vectors of one model, and a collection of another. */
+export class OtherModelError extends CodedError {
+  readonly wanted: VectorModel;
+
+  constructor({ name, model, dimensions }: CollectionInfo, wanted: VectorModel) {
+    const otherwise = `set EMBEDDING_MODEL (and EMBEDDING_PASSAGE_PREFIX, EMBEDDING_DIMENSIONS) back to what made ${JSON.stringify(model)} with ${dimensions} dimensions`;
+    super(
+      'CONFLICT',
+      model === wanted.model
+        ? `The collection ${JSON.stringify(name)} holds vectors of ${dimensions} dimensions; got ${wanted.dimensions}.`
+        : `The collection ${JSON.stringify(name)} was embedded with the model ${JSON.stringify(model)}, not ${JSON.stringify(wanted.model)}.`,
+      {
+        hint: `A start of the server, or \`npm run reindex\`, embeds it again: ask again once that is done, or by KEYWORD until then. Or ${otherwise}.`,
+      },
+    );
+    this.wanted = wanted;
+  }
+}
+
 /**
  * Refuses vectors that cannot be compared with those in the collection.
- * @throws CodedError `CONFLICT`
+ * @throws OtherModelError
  */
 export function checkModel(collection: CollectionInfo, wanted: VectorModel): void {
-  if (collection.model !== wanted.model) {
-    throw conflict(
-      `The collection ${JSON.stringify(collection.name)} was embedded with the model ${JSON.stringify(collection.model)}, not ${JSON.stringify(wanted.model)}.`,
-      {
-        hint: `${isBuiltIn(collection.model) && isBuiltIn(wanted.model) ? 'PostgreSQL is embedding it again in the background: ask again in a moment, or by KEYWORD. In Qdrant it stays: s' : 'S'}et EMBEDDING_MODEL back to ${JSON.stringify(collection.model)}, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.`,
-      },
-    );
-  }
-  if (collection.dimensions !== wanted.dimensions) {
-    throw conflict(
-      `The collection ${JSON.stringify(collection.name)} holds vectors of ${collection.dimensions} dimensions; got ${wanted.dimensions}.`,
-      {
-        hint: 'Send vectors of the model that the collection was embedded with, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.',
-      },
-    );
-  }
+  if (!isSameModel(collection, wanted)) throw new OtherModelError(collection, wanted);
 }

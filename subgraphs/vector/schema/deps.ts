@@ -1,6 +1,6 @@
 /** What the schema's fields are resolved with. */
 import type { Embedder, Reranker } from '#subgraphs/shared/ports.ts';
-import type { VectorDriver } from '../driver.ts';
+import type { ModelRenewer, VectorDriver } from '../driver.ts';
 import type { Searchable } from '../search/shared-documents.ts';
 
 export interface VectorSchemaDeps {
@@ -10,4 +10,6 @@ export interface VectorSchemaDeps {
   readonly reranker: Reranker | undefined;
   /** The driver's, with what was shared with the caller's project. */
   readonly searching: Searchable;
+  /** What embeds again what another model embedded; absent where there is no store. */
+  readonly renewer?: ModelRenewer | undefined;
 }

@@ -6,6 +6,7 @@ import { createLoaders } from '../loaders.ts';
 import type { VectorSchemaDeps } from './deps.ts';
 import { addIndexing } from './indexing.ts';
 import { addMutations } from './mutations.ts';
+import { addRenewal } from './renewal.ts';
 import { addSearch } from './search.ts';
 import { addSimilar } from './similar.ts';
 
@@ -17,5 +18,6 @@ export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
   addSearch(subgraph, deps, loaders, Chunk);
   addMutations(subgraph, deps, loaders, Chunk);
   addIndexing(subgraph, deps, loaders, Document);
+  addRenewal(subgraph, deps);
   return subgraph.build();
 }

@@ -22,6 +22,7 @@ export const qdrant: Store = {
   title: `Qdrant's engine (qdrant-edge ${QDRANT_EDGE.version}) behind a stand-in for its REST interface`,
   suites: [
     'tests/stores/qdrant.test.ts',
+    'tests/stores/qdrant-renewal.test.ts',
     'tests/contract/vector-qdrant.test.ts',
     'tests/contract/sources-qdrant.test.ts',
   ],

@@ -15,6 +15,7 @@ import type {
   ChunkVector,
   CollectionInfo,
   DocumentsWrite,
+  ModelRenewer,
   KeywordQuery,
   RankedChunk,
   RankedDocument,
@@ -30,8 +31,8 @@ import { ExactRanker } from './exact.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { renewKeywords } from './keyword-renewal.ts';
 import { keywordsInTurns } from './keywords.ts';
-import { renewModel } from './model-renewal.ts';
-import type { Renewal } from './renewal.ts';
+import type { Renewal } from '../renewal.ts';
+import { PostgresModelRenewer } from './model-renewal.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -57,7 +58,6 @@ export class PostgresVectors implements VectorDriver {
   readonly #keywordScored: number;
   readonly #note: string | undefined;
   #keywordRenewal: Renewal | undefined;
-  #modelRenewal: Renewal | undefined;
 
   constructor(postgres: Postgres, collection: string, options: PostgresVectorsOptions = {}) {
     this.#postgres = postgres;
@@ -248,27 +248,18 @@ export class PostgresVectors implements VectorDriver {
     await this.#keywordRenewal?.done;
   }
 
-  /**
-   * Embeds again, in the background, what another built-in embedder embedded.
-   * @param log told what an operator should know
-   */
-  renewModel(embedder: Embedder, log: (message: string) => void): void {
-    this.#modelRenewal ??= renewModel({
+  /** What embeds again what another model embedded. */
+  renewer(embedder: Embedder): ModelRenewer {
+    return new PostgresModelRenewer({
       postgres: this.#postgres,
       collection: this.#collection,
       ranker: this.#ranker,
       embedder,
-      log,
     });
   }
 
-  /** Resolves once all is embedded by one model, or the first failure was logged. */
-  async modelRenewed(): Promise<void> {
-    await this.#modelRenewal?.done;
-  }
-
   async close(): Promise<void> {
-    await Promise.all([this.#keywordRenewal?.close(), this.#modelRenewal?.close()]);
+    await this.#keywordRenewal?.close();
     await this.#ranker.close();
   }
 

@@ -6,7 +6,7 @@
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
 import { keywordsInTurns } from './keywords.ts';
-import { Renewal } from './renewal.ts';
+import { Renewal } from '../renewal.ts';
 import * as statements from './statements.ts';
 
 /** @param log told what an operator should know */

@@ -1,94 +1,130 @@
 /**
- * Embeds again what another built-in embedder embedded, in the background: all of a tenant's collection in one transaction, so
- * that nobody ever sees vectors of two models. Whoever is stopped begins the tenant anew at the next start; several processes
- * take turns. Until a tenant is done, its searches by meaning are refused, and those by words answered. Vectors of models that
- * are served are left alone: they may have been paid for.
+ * Embeds again what another model embedded: the vectors of a tenant's collection gather in a table beside it, and take the places
+ * of the others in one transaction, so that nobody ever sees vectors of two models. Whoever is stopped finds what is there
+ * already. Until a tenant is done, its searches by meaning are refused, and those by words answered.
  */
 import { BUILT_IN_MODELS, isBuiltIn } from '#subgraphs/shared/built-in-models.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
-import type { VectorModel } from '../../driver.ts';
+import type { ModelRenewer, RenewalPlan, RenewalState, VectorModel } from '../../driver.ts';
 import { contentHash, partsIn } from '../../indexing/content-hash.ts';
-import { modelOf } from '../../indexing/embedding-model.ts';
 import { embeddedText, embedTexts } from '../../indexing/embedding.ts';
+import { aloneAt, system, wasOf, wholeModelOf } from '../model-renewer.ts';
 import type { Ranker } from './ranker.ts';
-import { Renewal } from './renewal.ts';
 import * as statements from './statements.ts';
 
-export interface ModelRenewalOptions {
+export interface PostgresModelRenewerOptions {
   readonly postgres: Postgres;
   readonly collection: string;
   readonly ranker: Ranker;
   readonly embedder: Embedder;
-  /** Told what an operator should know. */
-  readonly log: (message: string) => void;
 }
 
-export const renewModel = (options: ModelRenewalOptions): Renewal =>
-  new Renewal({
-    run: (stopping) => run(options, stopping),
-    failed: 'Stored texts were not all embedded again',
-    log: options.log,
-  });
+/** Before all ordinals. */
+const FIRST = '-1';
 
-async function run(options: ModelRenewalOptions, stopping: () => boolean): Promise<void> {
-  const { postgres, collection, embedder, log } = options;
-  const { name, dimensions } = await modelOf(statements.system(), embedder);
-  if (!isBuiltIn(name) || dimensions === undefined) return;
-  const others = BUILT_IN_MODELS.filter((model) => model !== name);
-  const tenants = await postgres.systemTransaction(statements.system(), (tx) =>
-    tx.query(statements.collectionsOfModels(collection, others)),
-  );
-  if (tenants.length === 0) return;
-  const from = [...new Set(tenants.map(({ model }) => model))].join(', ');
-  log(
-    `The embedder is ${name} now, and was ${from}: what is stored of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'} is embedded again. Until then their searches by meaning are refused; EMBEDDING_MODEL=${from} keeps the one of before.`,
-  );
-  let texts = 0;
-  for (const { tenant_id: tenantId } of tenants) {
-    if (stopping()) return;
-    texts += await tenant(tenantId, { model: name, dimensions }, options, stopping);
+type Stored = Parameters<typeof statements.writeRenewed>[2][number];
+
+export class PostgresModelRenewer implements ModelRenewer {
+  readonly #options: PostgresModelRenewerOptions;
+  /** Where it is among a tenant's chunks: those before are looked at once more before vectors are exchanged. */
+  #at: { readonly tenantId: string; readonly model: string; readonly after: string } | undefined;
+
+  constructor(options: PostgresModelRenewerOptions) {
+    this.#options = options;
   }
-  log(`${texts} stored texts were embedded again.`);
-}
 
-/** @returns how many texts were embedded */
-async function tenant(
-  tenantId: string,
-  model: VectorModel,
-  { postgres, collection, ranker, embedder }: ModelRenewalOptions,
-  stopping: () => boolean,
-): Promise<number> {
-  await ranker.prepare(model);
-  const context = statements.system(tenantId);
-  const count = await postgres.transaction(context, async (tx) => {
-    await tx.query(statements.holdCollection(collection));
-    const [renewed] = await tx.query(statements.changeModel(collection, model.model, model.dimensions));
-    if (renewed === undefined) return 0; // Another process was first.
-    let [texts, after] = [0, '-1'];
-    for (;;) {
-      if (stopping()) throw new Error('The server is stopping.');
-      const chunks = await tx.query(statements.chunksAfter(collection, after, VECTOR.modelRenewalTexts));
-      if (chunks.length === 0) return texts;
-      const embedded = await embedTexts(
-        context,
-        embedder,
-        chunks.map(({ title, text }) => embeddedText(title, text)),
+  async plan(free: boolean): Promise<RenewalPlan | undefined> {
+    const { embedder } = this.#options;
+    const to = await wholeModelOf(embedder);
+    if (free && !isBuiltIn(to.model)) return undefined;
+    const { postgres, collection } = this.#options;
+    const tenants = await postgres.systemTransaction(system(), (tx) =>
+      tx.query(statements.collectionsOfOthers(collection, to, free ? BUILT_IN_MODELS : undefined)),
+    );
+    if (tenants.length === 0) return undefined;
+    const sum = (of: 'chunks' | 'renewed') => tenants.reduce((all, tenant) => all + Number(tenant[of]), 0);
+    return {
+      from: [...new Set(tenants.map(({ model }) => model))],
+      was: wasOf(tenants, to),
+      to,
+      what: `what is stored of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}`,
+      done: sum('renewed'),
+      total: sum('chunks'),
+    };
+  }
+
+  async piece({ to, from }: RenewalPlan, stopping: () => boolean): Promise<RenewalState> {
+    const { postgres, collection } = this.#options;
+    return await aloneAt(postgres, async () => {
+      const [tenant] = await postgres.systemTransaction(system(), (tx) =>
+        tx.query(statements.collectionOfOthers(collection, to, from)),
       );
-      if (embedded.model.model !== model.model) throw new Error('The embedder changed in the middle.');
-      const rows = chunks.map(({ chunk_id: chunkId, title, text, content_hash: hash }, index) => ({
-        chunkId,
-        vector: embedded.texts[index]!.vector,
-        // A caller's vector is of the text all the same, and stays one that indexing the document embeds anew.
-        contentHash:
-          partsIn(hash) === null ? hash : contentHash(model.model, title, text, embedded.texts[index]!.parts),
-      }));
-      await tx.query(statements.writeVectors(collection, renewed.revision, model.dimensions, rows));
-      texts += chunks.length;
-      after = chunks.at(-1)!.ordinal;
+      if (tenant === undefined) return 'DONE';
+      await this.#pieceOf(tenant.tenant_id, to, stopping);
+      return 'MORE';
+    });
+  }
+
+  async #pieceOf(tenantId: string, model: VectorModel, stopping: () => boolean): Promise<void> {
+    const { postgres, collection, ranker } = this.#options;
+    const context = system(tenantId);
+    await ranker.prepare(model);
+    const after = this.#at?.tenantId === tenantId && this.#at.model === model.model ? this.#at.after : FIRST;
+    const chunks = await postgres.transaction(context, (tx) =>
+      tx.query(statements.chunksToRenew(collection, model, after, VECTOR.modelRenewalTexts)),
+    );
+    if (chunks.length > 0) {
+      const rows = await this.#embedded(tenantId, chunks, model, stopping);
+      await postgres.transaction(context, (tx) => tx.query(statements.writeRenewed(collection, model, rows)));
     }
-  });
-  ranker.written(count);
-  return count;
+    this.#at = { tenantId, model: model.model, after: chunks.at(-1)?.ordinal ?? after };
+    if (chunks.length === VECTOR.modelRenewalTexts) return;
+    this.#at = undefined;
+    const count = await postgres.transaction(context, (tx) => this.#exchange(tx, tenantId, model, stopping));
+    ranker.written(count);
+  }
+
+  /** Puts the vectors in their places; those of chunks that were written a moment ago are made now. @returns how many */
+  async #exchange(tx: Transaction, tenantId: string, model: VectorModel, stopping: () => boolean): Promise<number> {
+    const { collection } = this.#options;
+    await tx.query(statements.holdCollection(collection));
+    for (;;) {
+      const chunks = await tx.query(statements.chunksToRenew(collection, model, FIRST, VECTOR.modelRenewalTexts));
+      if (chunks.length === 0) break;
+      await tx.query(
+        statements.writeRenewed(collection, model, await this.#embedded(tenantId, chunks, model, stopping)),
+      );
+    }
+    const [renewed] = await tx.query(statements.changeModel(collection, model));
+    if (renewed === undefined) return 0; // Another process was first.
+    return (await tx.query(statements.takeRenewed(collection, renewed.revision))).length;
+  }
+
+  async #embedded(
+    tenantId: string,
+    chunks: readonly { chunk_id: string; title: string; text: string; content_hash: string }[],
+    model: VectorModel,
+    stopping: () => boolean,
+  ): Promise<Stored[]> {
+    if (stopping()) throw new Error('The server is stopping.');
+    const embedded = await embedTexts(
+      system(tenantId),
+      this.#options.embedder,
+      chunks.map(({ title, text }) => embeddedText(title, text)),
+    );
+    if (embedded.model.model !== model.model || embedded.model.dimensions !== model.dimensions)
+      throw new Error('The embedder changed in the middle.');
+    return chunks.map(({ chunk_id: chunkId, title, text, content_hash: ofHash }, index) => {
+      const { vector, parts } = embedded.texts[index]!;
+      return {
+        chunkId,
+        ofHash,
+        // A caller's vector is of the text all the same, and stays one that indexing the document embeds anew.
+        contentHash: partsIn(ofHash) === null ? ofHash : contentHash(model.model, title, text, parts),
+        vector,
+      };
+    });
+  }
 }

@@ -14,6 +14,7 @@ import type {
   KeptChunk,
   KeywordQuery,
   StoredChunk,
+  VectorModel,
   VectorQuery,
 } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
@@ -300,32 +301,63 @@ export const metadataKeys = (collection: string, limit: number) =>
     SELECT DISTINCT jsonb_object_keys(c.metadata) AS key FROM vector.chunks c
     WHERE c.collection = ${collection} AND jsonb_typeof(c.metadata) = 'object' LIMIT ${limit}`);
 
-/** Tenants that have this collection of one of these models, with chunks or without. For the system’s role. */
-export const collectionsOfModels = (collection: string, models: readonly string[]) =>
-  compile<{ tenant_id: string; model: string }>(sql`
-    SELECT c.tenant_id, c.model FROM vector.collections c WHERE c.name = ${collection} AND c.model = ANY (${models}::text[]) ORDER BY 1`);
+/**
+ * Tenants that have this collection of another model, with chunks or without, and how far embedding it again is. For the system’s role.
+ * @param models only of these. @default all
+ */
+export const collectionsOfOthers = (
+  collection: string,
+  { model, dimensions }: VectorModel,
+  models: readonly string[] | undefined,
+) =>
+  compile<{ tenant_id: string; model: string; dimensions: number; chunks: string; renewed: string }>(sql`
+    SELECT c.tenant_id, c.model, c.dimensions,
+      (SELECT count(*) FROM vector.chunks k WHERE k.tenant_id = c.tenant_id AND k.collection = c.name) AS chunks,
+      (SELECT count(*) FROM vector.renewed r WHERE r.tenant_id = c.tenant_id AND r.collection = c.name AND r.model = ${model} AND r.dimensions = ${dimensions}::int) AS renewed
+    FROM vector.collections c
+    WHERE c.name = ${collection} AND (c.model <> ${model} OR c.dimensions <> ${dimensions}::int)
+      AND (${models ?? null}::text[] IS NULL OR c.model = ANY (${models ?? null}::text[])) ORDER BY 1`);
 
 /** Takes the next revision for vectors of another model; caches of before load everything again. @returns no row where it is that model’s */
-export const changeModel = (collection: string, model: string, dimensions: number) =>
+export const changeModel = (collection: string, { model, dimensions }: VectorModel) =>
   compile<CollectionRow>(sql`
-    UPDATE vector.collections SET model = ${model}, dimensions = ${dimensions}, revision = revision + 1, tombstones_from = revision + 1
-    WHERE name = ${collection} AND model <> ${model} RETURNING model, dimensions, revision`);
+    UPDATE vector.collections SET model = ${model}, dimensions = ${dimensions}::int, revision = revision + 1, tombstones_from = revision + 1
+    WHERE name = ${collection} AND (model <> ${model} OR dimensions <> ${dimensions}::int) RETURNING model, dimensions, revision`);
 
-export const chunksAfter = (collection: string, ordinal: string, limit: number) =>
+/** A tenant that has this collection of one of these models, and of not so many dimensions. For the system’s role. */
+export const collectionOfOthers = (collection: string, { model, dimensions }: VectorModel, models: readonly string[]) =>
+  compile<{ tenant_id: string }>(sql`
+    SELECT c.tenant_id FROM vector.collections c
+    WHERE c.name = ${collection} AND (c.model <> ${model} OR c.dimensions <> ${dimensions}::int) AND c.model = ANY (${models}::text[]) ORDER BY 1 LIMIT 1`);
+
+/** Chunks that have no vector of the model yet, or one of what they were before they were written again. */
+export const chunksToRenew = (collection: string, { model, dimensions }: VectorModel, after: string, limit: number) =>
   compile<{ ordinal: string; chunk_id: string; title: string; text: string; content_hash: string }>(sql`
     SELECT c.ordinal, c.chunk_id, c.title, c.text, c.content_hash FROM vector.chunks c
-    WHERE c.collection = ${collection} AND c.ordinal > ${ordinal}::bigint ORDER BY c.ordinal LIMIT ${limit}`);
+    WHERE c.collection = ${collection} AND c.ordinal > ${after}::bigint AND NOT EXISTS (
+      SELECT 1 FROM vector.renewed r WHERE r.collection = c.collection AND r.chunk_id = c.chunk_id AND r.tenant_id = c.tenant_id
+        AND r.model = ${model} AND r.dimensions = ${dimensions}::int AND r.of_hash = c.content_hash)
+    ORDER BY c.ordinal LIMIT ${limit}::int`);
 
-/** Writes the vectors of stored chunks, and nothing else of them. */
-export const writeVectors = (
+/** Keeps vectors beside their chunks until all are there. */
+export const writeRenewed = (
   collection: string,
-  revision: string,
-  dimensions: number,
-  chunks: readonly Pick<ChunkVector, 'chunkId' | 'contentHash' | 'vector'>[],
+  { model, dimensions }: VectorModel,
+  chunks: readonly { chunkId: string; ofHash: string; contentHash: string; vector: Float32Array }[],
 ) =>
   compile(sql`
-    UPDATE vector.chunks c SET revision = ${revision}::bigint, dimensions = ${dimensions}::int, content_hash = r.content_hash, embedding = r.embedding::real[]
+    INSERT INTO vector.renewed AS w (tenant_id, collection, chunk_id, model, dimensions, of_hash, content_hash, embedding)
+    SELECT current_setting('app.tenant_id'), ${collection}, r.chunk_id, ${model}, ${dimensions}::int, r.of_hash, r.content_hash, r.embedding::real[]
     FROM unnest(
-      ${chunks.map((c) => c.chunkId)}::text[], ${chunks.map((c) => c.contentHash)}::text[], ${chunks.map((c) => `{${c.vector.join(',')}}`)}::text[]
-    ) AS r(chunk_id, content_hash, embedding)
-    WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id`);
+      ${chunks.map((c) => c.chunkId)}::text[], ${chunks.map((c) => c.ofHash)}::text[], ${chunks.map((c) => c.contentHash)}::text[],
+      ${chunks.map((c) => `{${c.vector.join(',')}}`)}::text[]
+    ) AS r(chunk_id, of_hash, content_hash, embedding)
+    ON CONFLICT (tenant_id, collection, chunk_id) DO UPDATE SET
+      model = EXCLUDED.model, dimensions = EXCLUDED.dimensions, of_hash = EXCLUDED.of_hash, content_hash = EXCLUDED.content_hash, embedding = EXCLUDED.embedding`);
+
+/** Gives stored chunks the vectors that were kept beside them, and nothing else; no vectors are kept from then on. */
+export const takeRenewed = (collection: string, revision: string) =>
+  compile<{ chunk_id: string }>(sql`
+    WITH taken AS (DELETE FROM vector.renewed WHERE collection = ${collection} RETURNING tenant_id, chunk_id, dimensions, content_hash, embedding)
+    UPDATE vector.chunks c SET revision = ${revision}::bigint, dimensions = t.dimensions, content_hash = t.content_hash, embedding = t.embedding
+    FROM taken t WHERE c.collection = ${collection} AND c.chunk_id = t.chunk_id AND c.tenant_id = t.tenant_id RETURNING c.chunk_id`);

@@ -20,6 +20,32 @@ export interface CollectionShape {
   readonly sparse?: string;
   /** The payload's keys that filters use, each with its keyword index. */
   readonly indexes: Readonly<Record<string, KeywordIndex>>;
+  /** What the operator calls it. @default its name in Qdrant */
+  readonly called?: string;
+  /** The collection that tells where points are, where this one is not there. @default this one, which a write makes */
+  readonly first?: string | undefined;
+}
+
+/** Thrown by whatever looks at a collection whose points are in another one now: what another model embedded. */
+export class Moved extends Error {
+  /** The name of that collection in Qdrant. */
+  readonly to: string;
+
+  constructor(to: string) {
+    super(`It is in ${to} now.`);
+    this.to = to;
+  }
+}
+
+/** What is kept in a collection's metadata. Texts alone, empty for none: a change of some may or may not leave others. */
+export interface CollectionFacts {
+  readonly model: string;
+  /** `yes` until what another model embedded is embedded again here as a whole. */
+  readonly filling: string;
+  /** The collection that has taken this one's place. */
+  readonly moved_to: string;
+  /** A collection whose place was taken before, and that is to be deleted. */
+  readonly left: string;
 }
 
 /**
@@ -38,6 +64,7 @@ export interface KeywordIndex {
 /** What the last look saw. */
 interface Seen {
   readonly info: CollectionInfo;
+  readonly facts: CollectionFacts;
   readonly missing: readonly string[];
   readonly at: number;
 }
@@ -60,13 +87,15 @@ export class QdrantCollection {
    * What the collection is; undefined where there is none. Makes indexes that are missing.
    * @param now whether a look of a moment ago does not do, because what follows writes
    * @throws CodedError `CONFLICT` for one that this gateway cannot use
+   * @throws Moved
    */
   async info(context: RequestContext, now = false): Promise<CollectionInfo | undefined> {
     if (!now && this.#seen !== undefined && performance.now() - this.#seen.at < VECTOR.qdrantLookMs)
       return this.#seen.info;
     const seen = await this.#look((ask) => this.#connection.call(context, this.name, ask));
     if (seen === undefined) {
-      this.#forget();
+      this.forget();
+      if (this.#shape.first !== undefined) throw new Moved(this.#shape.first);
       return undefined;
     }
     for (const key of seen.missing) await this.#index(context, key);
@@ -83,10 +112,11 @@ export class QdrantCollection {
 
   /**
    * Makes the collection and its indexes where they are missing, whoever was killed before it had made them.
+   * @param filling whether it is to take another's place once it is whole
    * @throws CodedError `CONFLICT` for vectors of another model
    */
-  async prepare(context: RequestContext, model: VectorModel): Promise<void> {
-    const known = await this.info(context, true);
+  async prepare(context: RequestContext, model: VectorModel, filling = false): Promise<void> {
+    const known = filling && (await this.facts(context)) === undefined ? undefined : await this.info(context, true);
     if (known !== undefined) return checkModel(known, model);
     const { dense, sparse } = this.#shape;
     try {
@@ -101,7 +131,7 @@ export class QdrantCollection {
           hnsw_config: { m: 0, payload_m: 16 },
           // The server, too, refuses to filter by what has no index.
           strict_mode_config: { enabled: true, unindexed_filtering_retrieve: false, unindexed_filtering_update: false },
-          metadata: { model: model.model },
+          metadata: filling ? { model: model.model, filling: 'yes' } : { model: model.model },
         }),
       );
     } catch (error) {
@@ -113,6 +143,19 @@ export class QdrantCollection {
     checkModel(made, model);
   }
 
+  /** What its metadata say, looked at now, wherever its points are; undefined where there is none. */
+  async facts(context: RequestContext): Promise<CollectionFacts | undefined> {
+    return (await this.#look((ask) => this.#connection.call(context, this.name, ask), false))?.facts;
+  }
+
+  /** Writes its metadata, all of them. */
+  async tell(context: RequestContext, facts: CollectionFacts): Promise<void> {
+    await this.#connection.call(context, this.name, (client) =>
+      client.api().updateCollection({ collection_name: this.name, metadata: { ...facts } }),
+    );
+    this.forget();
+  }
+
   /** Asks the server about this collection; anew, once, where another process remade it without its indexes. */
   async call<T>(context: RequestContext, ask: (client: QdrantClient) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
@@ -121,7 +164,7 @@ export class QdrantCollection {
       } catch (error) {
         const lacking = lacksIndex(originOf(error));
         // It is not the collection that this process knew.
-        if (lacking || (error instanceof CodedError && error.code === 'CONFLICT')) this.#forget();
+        if (lacking || (error instanceof CodedError && error.code === 'CONFLICT')) this.forget();
         if (!lacking || attempt > 1) throw error;
         await this.known(context);
       }
@@ -135,7 +178,10 @@ export class QdrantCollection {
     return `The collection ${JSON.stringify(this.name)} lacks the payload indexes ${seen.missing.join(', ')}; the next search or write makes them.`;
   }
 
-  async #look(call: <T>(ask: (client: QdrantClient) => Promise<T>) => Promise<T>): Promise<Seen | undefined> {
+  async #look(
+    call: <T>(ask: (client: QdrantClient) => Promise<T>) => Promise<T>,
+    follows = true,
+  ): Promise<Seen | undefined> {
     let found: Schemas['CollectionInfo'];
     try {
       found = await call((client) => client.getCollection(this.name));
@@ -143,11 +189,13 @@ export class QdrantCollection {
       if (statusOf(error) === 404 && /collection/i.test(sentenceOf(originOf(error)))) return undefined;
       throw error;
     }
+    const facts = factsIn(found.config.metadata);
+    if (follows && facts.moved_to !== '') throw new Moved(facts.moved_to);
     const schema: Readonly<Record<string, Schemas['PayloadIndexInfo'] | undefined>> = found.payload_schema;
     const missing = Object.entries(this.#shape.indexes).filter(
       ([key, wanted]) => schema[key] === undefined || (!this.#indexed.has(key) && !isLike(schema[key], wanted)),
     );
-    return { info: this.#check(found.config), missing: missing.map(([key]) => key), at: performance.now() };
+    return { info: this.#check(found.config), facts, missing: missing.map(([key]) => key), at: performance.now() };
   }
 
   #check({ params, metadata }: Schemas['CollectionConfig']): CollectionInfo {
@@ -164,7 +212,7 @@ export class QdrantCollection {
     const words = sparse === undefined ? undefined : params.sparse_vectors?.[sparse];
     if (sparse !== undefined && words?.modifier !== 'idf')
       throw refuse(`it has no sparse vector ${JSON.stringify(sparse)} with the modifier "idf"`);
-    return { name: this.name, model, dimensions: vector.size };
+    return { name: this.#shape.called ?? this.name, model, dimensions: vector.size };
   }
 
   async #index(context: RequestContext, key: string): Promise<void> {
@@ -178,10 +226,17 @@ export class QdrantCollection {
     this.#indexed.add(key);
   }
 
-  #forget(): void {
+  /** Whatever was seen of it: the next to ask looks. */
+  forget(): void {
     this.#seen = undefined;
     this.#indexed.clear();
   }
+}
+
+function factsIn(metadata: unknown): CollectionFacts {
+  const given = (metadata ?? {}) as Record<string, unknown>;
+  const text = (name: keyof CollectionFacts) => (typeof given[name] === 'string' ? given[name] : '');
+  return { model: text('model'), filling: text('filling'), moved_to: text('moved_to'), left: text('left') };
 }
 
 /** Whether an index is as it is wanted. What the server leaves out is its default. */

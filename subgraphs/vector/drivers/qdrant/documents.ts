@@ -34,6 +34,11 @@ export class DocumentMeans {
     });
   }
 
+  /** The collection's name in Qdrant. */
+  get name(): string {
+    return this.#collection.name;
+  }
+
   /** @returns what keeps it from being used */
   fault = (): Promise<string | undefined> => this.#collection.fault();
 
@@ -132,6 +137,9 @@ export async function readOwn(
   return new Map(
     found
       .filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId)
-      .map((point) => [nameOf.get(String(point.id))!, vectorOf(point, vector)]),
+      .flatMap((point) => {
+        const own = vectorOf(point, vector);
+        return own === undefined ? [] : [[nameOf.get(String(point.id))!, own] as const];
+      }),
   );
 }

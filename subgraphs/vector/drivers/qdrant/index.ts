@@ -1,106 +1,51 @@
 /**
- * Vectors in Qdrant: one collection of chunks for all tenants, each chunk with a dense vector for meaning and a sparse one
- * for words, and one of documents (`documents.ts`). Writes of several chunks are not atomic: a reader may see new chunks
- * of a document before the old ones are gone.
+ * Vectors in Qdrant. They are in the collection that the operator names, until another model embeds: then a second one is filled
+ * beside it from the stored texts (`model-renewal.ts`), and takes its place once it is whole, which the first one's metadata tell.
+ * Until then whatever is written with the new model is written to both, to the old one with its words alone, so that searches by
+ * words miss nothing and no search compares vectors of two models.
  */
-import type { Schemas } from '@qdrant/js-client-rest';
-
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, conflict, messageWithHint } from '#subgraphs/shared/errors.ts';
+import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
-import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
-import { VECTOR } from '../../bounds.ts';
-import { checkModel } from '../../indexing/collection.ts';
 import type {
+  ChunkText,
   ChunkVector,
   CollectionInfo,
   DocumentsWrite,
+  ModelRenewer,
   RankedChunk,
   RankedDocument,
   Ranking,
-  ChunkText,
   StoredChunk,
   StoreQuery,
   VectorDriver,
   VectorModel,
 } from '../../driver.ts';
-import { byScoreThenId } from '../../search/fusion.ts';
-import { QdrantCollection } from './collection.ts';
-import { FilterConditions } from './conditions.ts';
+import { OtherModelError } from '../../indexing/collection.ts';
 import { QdrantConnection, type QdrantOptions } from './connection.ts';
-import { DocumentMeans, readOwn } from './documents.ts';
-import { CHUNK_INDEXES, oneOf, PAYLOAD, pointId, within } from './filter.ts';
-import { attributesOf, DENSE, inBatches, NAMES, pointOf, rowsOf, SPARSE } from './points.ts';
-import { rank, type RankingRequest } from './ranking.ts';
-import { byMeaning, requestOf } from './requests.ts';
-import { StoredChunks } from './stored-chunks.ts';
+import type { Generation } from './generation.ts';
+import { Generations } from './generations.ts';
+import { QdrantModelRenewer } from './model-renewal.ts';
 
 export class QdrantVectors implements VectorDriver {
   readonly store = 'qdrant';
   readonly #connection: QdrantConnection;
-  readonly #chunks: QdrantCollection;
-  readonly #documents: DocumentMeans;
-  readonly #stored: StoredChunks;
-  readonly #filters: FilterConditions;
+  readonly #generations: Generations;
 
   constructor(options: QdrantOptions & { readonly checked?: number | undefined }, collection: string) {
     this.#connection = new QdrantConnection(options);
-    this.#chunks = new QdrantCollection(this.#connection, collection, {
-      dense: DENSE,
-      sparse: SPARSE,
-      indexes: CHUNK_INDEXES,
-    });
-    this.#documents = new DocumentMeans(this.#connection, collection);
-    this.#stored = new StoredChunks(this.#chunks);
-    this.#filters = new FilterConditions(this.#stored, options.checked);
+    this.#generations = new Generations({ connection: this.#connection, collection, checked: options.checked });
+  }
+
+  /** What embeds again, in another collection, what another model embedded. @param postgres keeps two from doing so at once */
+  renewer(embedder: Embedder, postgres: Postgres | undefined, tidyAfterMs?: number): ModelRenewer {
+    return new QdrantModelRenewer({ generations: this.#generations, embedder, postgres, tidyAfterMs });
   }
 
   async search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
-    const info = await this.#chunks.known(context);
-    for (const query of queries) {
-      if (query.kind === 'VECTOR') checkModel(info, { model: query.model, dimensions: query.vector.length });
-    }
-    const conditions = await this.#filters.of(
-      context,
-      queries.map(({ filter }) => filter),
-    );
-    const found = await this.#ranked(context, queries, conditions, false);
-    // The last word may be the beginning of one where nothing was found with it as it is.
-    const again = [...queries.keys()].filter(
-      (index) => queries[index]!.kind === 'KEYWORD' && found[index]!.items.length === 0,
-    );
-    if (again.length === 0) return found;
-    const begun = await this.#ranked(
-      context,
-      again.map((index) => queries[index]!),
-      again.map((index) => conditions[index]),
-      true,
-    );
-    return found.map((ranking, index) => begun[again.indexOf(index)] ?? ranking);
-  }
-
-  async #ranked(
-    context: RequestContext,
-    queries: readonly StoreQuery[],
-    conditions: readonly (readonly Schemas['Condition'][] | undefined)[],
-    begun: boolean,
-  ): Promise<readonly Ranking<RankedChunk>[]> {
-    const requests = queries.map((query, index) => {
-      const own = conditions[index];
-      return own && requestOf(context.principal.tenantId, query, own, begun);
-    });
-    const rankings = await rank(
-      context,
-      this.#chunks,
-      requests.filter((request) => request !== undefined),
-      byScoreThenId,
-    );
-    let next = 0;
-    return requests.map((request, index) => {
-      if (request === undefined) return { items: [], approximate: false };
-      const { items, approximate } = rankings[next++]!;
-      return { items: items.slice(0, queries[index]!.limit), approximate };
-    });
+    return await this.#read(context, (current) => current.search(context, queries));
   }
 
   async similarToChunks(
@@ -108,19 +53,7 @@ export class QdrantVectors implements VectorDriver {
     chunkIds: readonly string[],
     limit: number,
   ): Promise<Map<string, Ranking<RankedChunk>>> {
-    const { dimensions } = await this.#chunks.known(context);
-    const vectors = await readOwn(context, this.#chunks, DENSE, chunkIds, rowsOf(dimensions));
-    const rankings = await rank(
-      context,
-      this.#chunks,
-      [...vectors].map(([chunkId, vector]): RankingRequest<RankedChunk> => ({
-        ...byMeaning(context.principal.tenantId, vector, limit),
-        // Not by a condition, which would keep the search from its graph.
-        except: (item) => item.chunkId === chunkId,
-      })),
-      byScoreThenId,
-    );
-    return new Map([...vectors.keys()].map((chunkId, index) => [chunkId, rankings[index]!]));
+    return await this.#read(context, (current) => current.similarToChunks(context, chunkIds, limit));
   }
 
   async similarToDocuments(
@@ -128,39 +61,33 @@ export class QdrantVectors implements VectorDriver {
     documentIds: readonly string[],
     limit: number,
   ): Promise<Map<string, Ranking<RankedDocument>>> {
-    await this.#chunks.known(context);
-    return await this.#documents.similar(context, documentIds, limit);
+    return await this.#read(context, (current) => current.similarToDocuments(context, documentIds, limit));
   }
 
   async upsert(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void> {
-    if (chunks.length === 0) return;
-    await this.#chunks.prepare(context, model);
-    checkDimensions(chunks, model);
-    await this.#write(context, chunks);
-    await this.#refreshMeans(context, [...new Set(chunks.map((chunk) => chunk.documentId))], model);
-  }
-
-  async #write(context: RequestContext, chunks: readonly ChunkVector[]): Promise<void> {
-    for await (const points of inBatches(pointsOf(context.principal.tenantId, chunks), this.#connection.batchBytes))
-      await this.#chunks.call(context, (client) => client.upsert(this.#chunks.name, { wait: true, points }));
+    await this.#write(
+      context,
+      model,
+      (only) => only.upsert(context, chunks, model),
+      // The old one first: what is in the new one alone is taken for deleted.
+      async (old, next) => {
+        await old.upsertWords(context, chunks);
+        await next.upsert(context, chunks, model);
+      },
+    );
   }
 
   async delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]> {
-    if (chunkIds.length === 0) return [];
-    const model = await this.#chunks.info(context, true);
-    if (model === undefined) return [];
-    const own = await this.#stored.own(context, chunkIds, NAMES);
-    if (own.length > 0) {
-      await this.#chunks.call(context, (client) =>
-        client.delete(this.#chunks.name, { wait: true, points: own.map((point) => point.id) }),
-      );
-      await this.#refreshMeans(
-        context,
-        [...new Set(own.map((point) => String(point.payload![PAYLOAD.documentId])))],
-        model,
-      );
-    }
-    return own.map((point) => String(point.payload!['chunk_id']));
+    return await this.#write(
+      context,
+      undefined,
+      (only) => only.delete(context, chunkIds),
+      async (old, next) => {
+        const deleted = await old.delete(context, chunkIds);
+        await next.delete(context, chunkIds);
+        return deleted;
+      },
+    );
   }
 
   async indexDocuments(
@@ -168,118 +95,45 @@ export class QdrantVectors implements VectorDriver {
     write: DocumentsWrite,
     model: VectorModel | undefined,
   ): Promise<number> {
-    const { tenantId } = context.principal;
-    const { documentIds, changed, kept } = write;
-    const written = new Set([...changed, ...kept].map((chunk) => chunk.chunkId));
-    let removes = false;
-    if (kept.length > 0) {
-      const stored = await this.#stored.storedHashes(context, documentIds);
-      if (kept.some((chunk) => stored.get(chunk.chunkId) !== chunk.contentHash)) throw changedMeanwhile();
-      removes = [...stored.keys()].some((chunkId) => !written.has(chunkId));
-    }
-    if (changed.length > 0) await this.#chunks.prepare(context, model!);
-    const info = await this.#chunks.info(context, true);
-    if (info === undefined) return 0;
-    checkDimensions(changed, info);
-    // Means before chunks: killed in between, the next delivery finds the chunks still to be written, and does both again.
-    // The other way round it would find nothing to do.
-    await this.#keepMeans(context, write, removes, info);
-    // New before old: killed in between, a document has chunks too many rather than none, and the next delivery mends
-    // it.
-    await this.#write(context, changed);
-    const byDocument = new Map(kept.map((chunk) => [chunk.documentId, chunk]));
-    const operations = [...byDocument].map(([documentId, chunk]) => ({
-      set_payload: {
-        payload: attributesOf(chunk),
-        points: kept.filter((each) => each.documentId === documentId).map((each) => pointId(tenantId, each.chunkId)),
-      },
-    }));
-    for await (const batch of inBatches(operations, this.#connection.batchBytes))
-      await this.#chunks.call(context, (client) =>
-        client.batchUpdate(this.#chunks.name, { wait: true, operations: batch }),
-      );
-    return await this.#deleteWhere(
+    return await this.#write(
       context,
-      documentIds,
-      [...written].map((chunkId) => pointId(tenantId, chunkId)),
+      model,
+      (only) => only.indexDocuments(context, write, model),
+      async (old, next) => {
+        const removed = await old.indexWords(context, write);
+        await next.indexDocuments(context, write, model);
+        return removed;
+      },
     );
   }
 
   async removeDocuments(context: RequestContext, documentIds: readonly string[]): Promise<number> {
-    if (documentIds.length === 0 || (await this.#chunks.info(context, true)) === undefined) return 0;
-    await this.#documents.remove(context, documentIds);
-    return await this.#deleteWhere(context, documentIds, []);
-  }
-
-  /**
-   * The means that documents will have once they are written: of the vectors that are written, and of those that are
-   * stored and stay.
-   * @param removes whether chunks of documents that keep some go
-   */
-  async #keepMeans(
-    context: RequestContext,
-    { documentIds, changed, kept }: DocumentsWrite,
-    removes: boolean,
-    model: VectorModel,
-  ): Promise<void> {
-    const partly = new Set(kept.map((chunk) => chunk.documentId));
-    const vectors = new Map<string, Float32Array[]>();
-    const touch = (documentId: string): Float32Array[] => {
-      const own = vectors.get(documentId) ?? [];
-      vectors.set(documentId, own);
-      return own;
-    };
-    for (const documentId of documentIds) if (removes || !partly.has(documentId)) touch(documentId);
-    for (const { documentId, vector } of changed) touch(documentId).push(vector);
-    const stays = new Set(kept.map((chunk) => chunk.chunkId));
-    const reads = [...vectors.keys()].filter((documentId) => partly.has(documentId));
-    for (let from = 0; from < reads.length; from += VECTOR.qdrantMeans)
-      for await (const { documentId, chunkId, vector } of this.#stored.vectors(
-        context,
-        reads.slice(from, from + VECTOR.qdrantMeans),
-        model,
-      ))
-        if (stays.has(chunkId)) touch(documentId).push(vector);
-    await this.#documents.keep(context, model, vectors);
-  }
-
-  /** The means of documents, of their chunks as they are stored. */
-  async #refreshMeans(context: RequestContext, documentIds: readonly string[], model: VectorModel): Promise<void> {
-    for (let from = 0; from < documentIds.length; from += VECTOR.qdrantMeans) {
-      const some = documentIds.slice(from, from + VECTOR.qdrantMeans);
-      const vectors = new Map(some.map((documentId): [string, Float32Array[]] => [documentId, []]));
-      for await (const { documentId, vector } of this.#stored.vectors(context, some, model))
-        vectors.get(documentId)?.push(vector);
-      await this.#documents.keep(context, model, vectors);
-    }
-  }
-
-  async #deleteWhere(
-    context: RequestContext,
-    documentIds: readonly string[],
-    except: readonly string[],
-  ): Promise<number> {
-    const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)], except);
-    const count = await this.#stored.count(context, filter);
-    if (count > 0)
-      await this.#chunks.call(context, (client) => client.delete(this.#chunks.name, { wait: true, filter }));
-    return count;
+    return await this.#write(
+      context,
+      undefined,
+      (only) => only.removeDocuments(context, documentIds),
+      async (old, next) => {
+        const removed = await old.removeDocuments(context, documentIds);
+        await next.removeDocuments(context, documentIds);
+        return removed;
+      },
+    );
   }
 
   async storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>> {
-    return await this.#stored.storedHashes(context, documentIds);
+    return await this.#compared(context, (each) => each.storedHashes(context, documentIds));
   }
 
   async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
-    return await this.#stored.contentHashes(context, chunkIds);
+    return await this.#read(context, (current) => current.contentHashes(context, chunkIds));
   }
 
   async texts(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, ChunkText>> {
-    return await this.#stored.texts(context, chunkIds);
+    return await this.#read(context, (current) => current.texts(context, chunkIds));
   }
 
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
-    return await this.#stored.storedChunks(context, documentIds);
+    return await this.#compared(context, (each) => each.storedChunks(context, documentIds));
   }
 
   async documentIds(
@@ -287,22 +141,21 @@ export class QdrantVectors implements VectorDriver {
     after: string | null,
     limit: number,
   ): Promise<{ ids: readonly string[]; next: string | null }> {
-    return await this.#stored.documentIds(context, after, limit);
+    return await this.#read(context, (current) => current.documentIds(context, after, limit));
   }
 
   async metadataKeys(context: RequestContext): Promise<readonly string[] | undefined> {
-    await this.#chunks.known(context);
-    return await this.#filters.metadataKeys(context);
+    return await this.#read(context, (current) => current.metadataKeys(context));
   }
 
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
-    return await this.#chunks.info(context);
+    return await this.#read(context, (current) => current.collectionInfo(context));
   }
 
   async health(): Promise<StoreHealth> {
     const began = performance.now();
     try {
-      const fault = (await this.#chunks.fault()) ?? (await this.#documents.fault());
+      const fault = await this.#generations.follow((current) => current.fault());
       if (fault !== undefined) return { store: 'qdrant', state: 'down', detail: fault };
       return { store: 'qdrant', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
@@ -313,26 +166,53 @@ export class QdrantVectors implements VectorDriver {
   async close(): Promise<void> {
     this.#connection.close();
   }
-}
 
-/** @throws CodedError `BAD_USER_INPUT` */
-function checkDimensions(chunks: readonly ChunkVector[], { model, dimensions }: VectorModel): void {
-  for (const { chunkId, vector } of chunks)
-    if (vector.length !== dimensions)
-      throw badUserInput(
-        `The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model)} has ${dimensions}.`,
-      );
-}
+  /** Reads what is current. What was switched a moment ago is looked at anew before vectors of its model are refused. */
+  async #read<T>(context: RequestContext, read: (current: Generation) => Promise<T>): Promise<T> {
+    return await this.#generations.follow(async (current) => {
+      try {
+        return await read(current);
+      } catch (error) {
+        if (!(error instanceof OtherModelError)) throw error;
+        await current.chunks.info(context, true);
+        throw (await this.#generations.beingFilled(context, current, error.wanted)) === undefined
+          ? error
+          : await this.#generations.unfinished(context, current, error.wanted);
+      }
+    });
+  }
 
-/** One by one, so that what is not sent yet is not made yet; others have their turns between them. */
-async function* pointsOf(tenantId: string, chunks: readonly ChunkVector[]): AsyncGenerator<Schemas['PointStruct']> {
-  for (const chunk of chunks) {
-    if (isStretchOver()) await nextTurn(tenantId);
-    yield pointOf(tenantId, chunk);
+  /** Reads what stored texts are compared by, to see what is to be embedded: where a new collection is filled, that one's. */
+  async #compared<T>(context: RequestContext, read: (each: Generation) => Promise<T>): Promise<T> {
+    return await this.#generations.follow(async (current) =>
+      read((await this.#generations.beingFilled(context, current)) ?? current),
+    );
+  }
+
+  /**
+   * Writes to the current collection or, where one for the model is being filled, to both.
+   * @param model of the vectors; undefined where none are written
+   */
+  async #write<T>(
+    context: RequestContext,
+    model: VectorModel | undefined,
+    toOne: (only: Generation) => Promise<T>,
+    toBoth: (old: Generation, next: Generation) => Promise<T>,
+  ): Promise<T> {
+    return await this.#generations.follow(async (current) => {
+      if (model === undefined || this.#generations.wants) {
+        const next = await this.#generations.beingFilled(context, current, model);
+        if (next !== undefined) return await toBoth(current, next);
+      }
+      try {
+        return await toOne(current);
+      } catch (error) {
+        // Nothing was written yet.
+        if (!(error instanceof OtherModelError)) throw error;
+        const next = await this.#generations.beingFilled(context, current, model);
+        if (next === undefined) throw error;
+        return await toBoth(current, next);
+      }
+    });
   }
 }
-
-const changedMeanwhile = () =>
-  conflict("The documents' chunks were changed by another writer at the same time.", {
-    hint: 'Send the same input again.',
-  });

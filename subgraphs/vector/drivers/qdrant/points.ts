@@ -42,10 +42,13 @@ export async function* inBatches<Item>(
   if (batch.length > 0) yield batch;
 }
 
-/** What is stored of a chunk. */
-export const pointOf = (tenantId: string, chunk: ChunkVector): Schemas['PointStruct'] => ({
+/** What is stored of a chunk. @param withVector whether for meaning, too, or for words alone */
+export const pointOf = (tenantId: string, chunk: ChunkVector, withVector = true): Schemas['PointStruct'] => ({
   id: pointId(tenantId, chunk.chunkId),
-  vector: { [DENSE]: Array.from(chunk.vector), [SPARSE]: sparseText(chunk.title, chunk.text) },
+  vector: {
+    ...(withVector ? { [DENSE]: Array.from(chunk.vector) } : {}),
+    [SPARSE]: sparseText(chunk.title, chunk.text),
+  },
   payload: {
     tenant: tenantId,
     chunk_id: chunk.chunkId,
@@ -84,5 +87,6 @@ export const rankedChunk = ({ payload, score }: Schemas['ScoredPoint']): RankedC
   score,
 });
 
-export const vectorOf = (point: Schemas['Record'], name: string): number[] =>
-  (point.vector as Record<string, number[]>)[name]!;
+/** A point's vector; undefined where it has words alone (`Generation.upsertWords`). */
+export const vectorOf = (point: Schemas['Record'], name: string): number[] | undefined =>
+  (point.vector as Record<string, number[]> | undefined)?.[name];

@@ -115,12 +115,15 @@ export class StoredChunks {
     { dimensions }: VectorModel,
   ): AsyncGenerator<{ documentId: string; chunkId: string; vector: Float32Array }> {
     for await (const points of this.pages(context, ofDocuments(context, documentIds), NAMES, dimensions))
-      for (const point of points)
+      for (const point of points) {
+        const vector = vectorOf(point, DENSE);
+        if (vector === undefined) continue;
         yield {
           documentId: String(point.payload![PAYLOAD.documentId]),
           chunkId: String(point.payload!['chunk_id']),
-          vector: Float32Array.from(vectorOf(point, DENSE)),
+          vector: Float32Array.from(vector),
         };
+      }
   }
 
   /** How many of them meet a filter, which names the tenant. */

@@ -2,8 +2,11 @@
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 
 export interface RenewalOptions {
-  /** @param stopping whether it is to end: asked between its pieces, and what throws then is not told */
-  readonly run: (stopping: () => boolean) => Promise<void>;
+  /**
+   * @param stopping whether it is to end: asked between its pieces, and what throws then is not told
+   * @param stopped aborted then
+   */
+  readonly run: (stopping: () => boolean, stopped: AbortSignal) => Promise<void>;
   /** What is said where it fails, before the reason. */
   readonly failed: string;
   /** Told what an operator should know. */
@@ -13,16 +16,16 @@ export interface RenewalOptions {
 export class Renewal {
   /** Resolves in any case. */
   readonly done: Promise<void>;
-  #closing = false;
+  readonly #stop = new AbortController();
 
   constructor({ run, failed, log }: RenewalOptions) {
-    this.done = run(() => this.#closing).catch((error: unknown) => {
-      if (!this.#closing) log(`${failed}; the next start goes on. ${messageWithHint(error)}`);
+    this.done = run(() => this.#stop.signal.aborted, this.#stop.signal).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) log(`${failed}; the next start goes on. ${messageWithHint(error)}`);
     });
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#stop.abort();
     await this.done;
   }
 }
