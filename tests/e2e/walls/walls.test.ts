@@ -357,6 +357,9 @@ describe('row-level security, as the role of the application', () => {
     // What only a budget and retention write.
     await database.query(`INSERT INTO inference.budget_days VALUES ('${OWNER}', '2026-01-01', '', 1, 1)`);
     await database.query(`INSERT INTO runs.tenant_logs VALUES ('${OWNER}', '1', 1)`);
+    await database.query(
+      `INSERT INTO vector.renewed VALUES ('${OWNER}', 'chunks', 'c', 'm', 1, 'h', 'h', '{1}') ON CONFLICT DO NOTHING`,
+    );
     application = await connectAsApplication(database, server.databaseUrl);
     all = await tables(database);
     open = all.filter(({ hasTenant, privileges }) => hasTenant && privileges.length > 0);
