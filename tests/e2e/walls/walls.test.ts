@@ -433,7 +433,7 @@ describe('row-level security, as the role of the application', () => {
       ['shared_documents($1)', [world.documents]],
       ['shared_contents($1)', [world.documents]],
       ['shared_chunks($1)', [[world.chunk]]],
-      ['shared_chunks_of($1, -1, 100)', [world.documents]],
+      ['shared_chunks_of($1, -1, 1)', [world.documents]],
       ['shared_objects($1)', [objects.map(({ key }) => key)]],
       ['shared_agents($1)', [[world.agent]]],
       ['shared_agent_versions($1)', [[world.version]]],

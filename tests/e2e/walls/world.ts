@@ -102,7 +102,8 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
             title: `${word} ${number}`,
             source: `${name}/${number}.md`,
             mediaType: 'text/markdown',
-            text: text(word, `Note ${number}`),
+            // Of several passages: what is led to from one of them is the tenant's too.
+            text: `${text(word, `Note ${number}`)}\n\n${`${word} goes on. `.repeat(80)}`,
             metadata: { word },
             entities: [
               { name: `${name} one`, kind: 'thing', properties: { word } },
