@@ -30,7 +30,7 @@ const STRANGER: Principal = { ...DEVELOPER, tenantId: `stranger-${run}`, subject
 const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
 const STORES: Record<string, string> = {
   ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
-  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT }),
+  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT, QDRANT_API_KEY: process.env['TEST_QDRANT_API_KEY'] ?? '' }),
 };
 
 let server: TestServer;
