@@ -52,10 +52,7 @@ const file = true;
 const { inference: INFERENCE, vector: VECTOR } = BOUNDS;
 
 const text = z.string();
-const prefix = text.max(
-  BOUNDS.inference.prefixCharacters,
-  `must have ${BOUNDS.inference.prefixCharacters} characters or fewer`,
-);
+const prefix = text.max(INFERENCE.prefixCharacters, `must have ${INFERENCE.prefixCharacters} characters or fewer`);
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
 const list = text.transform((value) =>
   value
@@ -651,7 +648,7 @@ export const Variables = z.object({
     'Whether a start of the server embeds again, in the background, what another model embedded (docs/search.md). `auto`: where `EMBEDDING_MODEL` names the model, and between built-in ones; not what a served model embedded because none is named. `off`: only `npm run reindex` does.',
   ),
   EMBEDDING_DIMENSIONS: optional(
-    integer(1, BOUNDS.vector.dimensions),
+    integer(1, VECTOR.dimensions),
     'inference',
     "How many of a vector's first dimensions are used, for models that are trained for it (Matryoshka). The server is asked for so many; where it does not know how, vectors are cut here.",
     { absent: 'all' },
