@@ -7,7 +7,7 @@ import { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { TypeList } from './declared.ts';
+import type { GivenArguments, TypeList } from './declared.ts';
 import type { WalkedList } from './walkable.ts';
 
 /** Bounds as an operator sets them; and, for tests and benchmarks, another `nested` and one way alone. */
@@ -23,8 +23,7 @@ export interface AskedLink {
   readonly many: boolean;
   /** The key of what it leads to. */
   readonly key: string;
-  /** Its arguments, by name. */
-  readonly given: ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
+  readonly given: GivenArguments;
   /** The field of its connection that is true where it lacks some. */
   readonly cut: string | undefined;
 }
@@ -102,12 +101,8 @@ export class Asking {
   ): AsyncGenerator<{ readonly items: readonly Listed[]; readonly last: boolean }> {
     const asked = link === undefined ? '' : linkText(link, `first: ${this.bounds.nested ?? CONDITIONS.nested}`);
     const selection = `nodes { ${list.key} ${asked} } ${PAGE}`;
-    const { types, values } = variablesOf(link?.given, 'link');
-    types['first'] = 'Int';
-    let after: string | null = null;
-    for (let first = Math.min(size, list.page); ; first = list.page) {
-      const asking = { where, after, first, ...values };
-      const page: KeyPage = await this.#ask<KeyPage>(list, 'first: $first, after: $after', selection, asking, types);
+    const sizes = { first: size, next: () => list.page };
+    for await (const { page, last } of this.#pages(list, where, selection, variablesOf(link?.given, 'link'), sizes)) {
       const items: Listed[] = [];
       for (const node of page.nodes) {
         if (node === null) continue;
@@ -115,10 +110,7 @@ export class Asking {
         items.push({ key, linked: link === undefined ? [] : await this.#linked(list, key, link, node[link.field]) });
       }
       this.#charge(items.reduce((sum, { linked }) => sum + 1 + linked.length, 0));
-      after = page.pageInfo.endCursor;
-      const last = !page.pageInfo.hasNextPage || after === null;
       yield { items, last };
-      if (last) return;
     }
   }
 
@@ -134,26 +126,35 @@ export class Asking {
     size: number,
   ): AsyncGenerator<{ readonly items: readonly Walked[]; readonly last: boolean }> {
     const selection = `nodes { ${list.key} ${links.map((link) => linkText(link, '')).join(' ')} } ${PAGE}`;
-    const paging = `first: $first, after: $after${[...given.keys()].map((name) => `, ${name}: $given_${name}`).join('')}`;
-    const types = {
-      first: 'Int',
-      ...Object.fromEntries([...given].map(([name, { type }]) => [`given_${name}`, type])),
-    };
-    const values = Object.fromEntries([...given].map(([name, { value }]) => [`given_${name}`, value]));
-    let after = from;
-    for (let first = Math.min(list.page, size); ; first = Math.min(list.page, first * 2)) {
-      const page: KeyPage = await this.#ask<KeyPage>(
-        list,
-        paging,
-        selection,
-        { where, after, first, ...values },
-        types,
-      );
+    const sizes = { first: size, next: (before: number) => before * 2 };
+    const variables = { ...variablesOf(given, 'given'), beside: argumentsText(given, 'given') };
+    for await (const { page, last } of this.#pages(list, where, selection, variables, sizes, from)) {
       const items = page.nodes.flatMap((node) => (node === null ? [] : [walkedOf(node, list, links)]));
       this.#charge(items.length);
+      yield { items, last };
+    }
+  }
+
+  /**
+   * @param given variables of the selection; `beside`, arguments of the list that are among them
+   * @param sizes of the first page, and of each after the one before; none is longer than the list's pages may be
+   */
+  async *#pages(
+    list: TypeList,
+    where: FilterValue,
+    selection: string,
+    { types, values, beside = '' }: GivenVariables & { readonly beside?: string },
+    sizes: { readonly first: number; next(before: number): number },
+    from: string | null = null,
+  ): AsyncGenerator<{ readonly page: KeyPage; readonly last: boolean }> {
+    let after = from;
+    for (let first = Math.min(sizes.first, list.page); ; first = Math.min(sizes.next(first), list.page)) {
+      const variables = { where, after, first, ...values };
+      const paging = `first: $first, after: $after${beside}`;
+      const page: KeyPage = await this.#ask<KeyPage>(list, paging, selection, variables, { first: 'Int', ...types });
       after = page.pageInfo.endCursor;
       const last = !page.pageInfo.hasNextPage || after === null;
-      yield { items, last };
+      yield { page, last };
       if (last) return;
     }
   }
@@ -225,21 +226,26 @@ function walkedOf(node: Record<string, unknown>, { key }: TypeList, links: reado
 
 function linkText({ field, many, key, given, cut }: AskedLink, paging: string): string {
   if (!many) return `${field} { ${key} }`;
-  const others = [...given.keys()].map((name) => `, ${name}: $link_${name}`);
   const cutText = cut === undefined ? '' : `cut: ${cut}`;
-  return `${field}(${paging}${others.join('')}) { nodes { ${key} } ${PAGE} ${cutText} }`;
+  return `${field}(${paging}${argumentsText(given, 'link')}) { nodes { ${key} } ${PAGE} ${cutText} }`;
+}
+
+/** Variables, with the types that they have. */
+interface GivenVariables {
+  readonly types: Readonly<Record<string, string>>;
+  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** Arguments as variables whose names begin so. */
-function variablesOf(given: AskedLink['given'] | undefined, prefix: string) {
-  const types: Record<string, string> = {};
-  const values: Record<string, unknown> = {};
-  for (const [name, { type, value }] of given ?? []) {
-    types[`${prefix}_${name}`] = type;
-    values[`${prefix}_${name}`] = value;
-  }
-  return { types, values };
+function variablesOf(given: GivenArguments | undefined, prefix: string): GivenVariables {
+  const named = <T>(of: (argument: { readonly type: string; readonly value: unknown }) => T): Record<string, T> =>
+    Object.fromEntries([...(given ?? [])].map(([name, argument]) => [`${prefix}_${name}`, of(argument)]));
+  return { types: named(({ type }) => type), values: named(({ value }) => value) };
 }
+
+/** The same, as they stand behind others. */
+const argumentsText = (given: GivenArguments, prefix: string): string =>
+  [...given.keys()].map((name) => `, ${name}: $${prefix}_${name}`).join('');
 
 /** A bound of conditions was met. */
 export class TooCostly extends CodedError {}

@@ -155,7 +155,7 @@ class ConditionsEngine implements Engine {
         try {
           const { filter, because } = await evaluatedPlace(evaluation, place, value, variables);
           worked[place.variable] = filter;
-          if (because !== undefined) approximate.push({ path: responseNamesOf(place).slice(0, 1), ...because });
+          if (because !== undefined) approximate.push({ path: [responseNameOf(place)], ...because });
         } catch (error) {
           if (context.signal?.aborted === true) throw error;
           const told = toldOf(error);
@@ -194,8 +194,11 @@ interface ApproximateList {
   readonly message: string;
 }
 
-const responseNamesOf = ({ fields }: FilterPlace): string[] =>
-  [...fields.keys()].map(({ alias, name }) => (alias ?? name).value);
+/** Of a list at the root, which has one wherever it is mentioned. */
+function responseNameOf({ fields }: FilterPlace): string {
+  const [first] = fields.keys();
+  return (first!.alias ?? first!.name).value;
+}
 
 const notHere = (type: string): CodedError =>
   badUserInput(`A ${type} cannot filter by what another store has.`, {

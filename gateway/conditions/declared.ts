@@ -71,6 +71,9 @@ export interface ForeignCondition {
   readonly cut: string | undefined;
 }
 
+/** Arguments that a field is given, by name. */
+export type GivenArguments = ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
+
 /** An argument of a link, such as how far it goes. */
 export interface LinkArgument {
   readonly name: string;

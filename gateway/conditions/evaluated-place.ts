@@ -3,7 +3,7 @@ import { getNamedType, GraphQLBoolean, type GraphQLInputObjectType } from 'graph
 import type { FilterValue } from './asking.ts';
 import { WalkInstead, type Evaluation } from './evaluation.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
-import { partsOf } from './terms.ts';
+import { partsOf, type FilterParts } from './terms.ts';
 import { canWalk, isTooCostly, walked } from './walk.ts';
 import { walkOf, type WalkedList } from './walkable.ts';
 
@@ -14,6 +14,11 @@ export interface EvaluatedFilter {
   readonly because?: { readonly condition: string; readonly message: string };
 }
 
+interface WalkedPlace {
+  readonly walk: WalkedList;
+  readonly parts: FilterParts;
+}
+
 /** @throws ConditionFailed */
 export async function evaluatedPlace(
   evaluation: Evaluation,
@@ -22,8 +27,8 @@ export async function evaluatedPlace(
   variables: Variables,
 ): Promise<EvaluatedFilter> {
   const partial = place.approximate !== undefined && valueOf(place.approximate, GraphQLBoolean, variables) === true;
-  const walk = walkedPlace(evaluation, place, value, variables);
-  const filter = await resolved(evaluation, place, value, walk, partial);
+  const walkable = walkedPlace(evaluation, place, value, variables);
+  const filter = await resolved(evaluation, place, value, walkable, partial);
   const step = partial ? evaluation.trace.find(({ approximate }) => approximate !== undefined) : undefined;
   return step === undefined
     ? { filter }
@@ -35,28 +40,31 @@ function walkedPlace(
   place: FilterPlace,
   value: unknown,
   variables: Variables,
-): WalkedList | undefined {
+): WalkedPlace | undefined {
   const walk = value === null || typeof value !== 'object' ? undefined : walkOf(place, variables);
   if (walk === undefined) return undefined;
   const type = getNamedType(place.type) as GraphQLInputObjectType;
-  return canWalk(walk.list, partsOf(type, value as FilterValue, evaluation.filters)) ? walk : undefined;
+  const parts = partsOf(type, value as FilterValue, evaluation.filters);
+  return canWalk(walk.list, parts) ? { walk, parts } : undefined;
 }
 
 async function resolved(
   evaluation: Evaluation,
   { type }: FilterPlace,
   value: unknown,
-  walk: WalkedList | undefined,
+  walkable: WalkedPlace | undefined,
   partial: boolean,
 ): Promise<unknown> {
-  if (walk !== undefined)
+  if (walkable !== undefined) {
+    const { walk, parts } = walkable;
     try {
       return await evaluation.resolve(type, value, { walk: walk.first + 1, partial });
     } catch (error) {
       const otherwise = error instanceof WalkInstead ? error.otherwise : isTooCostly(error) ? Infinity : undefined;
       if (otherwise === undefined) throw error;
-      const found = await walked(evaluation, walk, value as FilterValue, { most: otherwise, partial });
+      const found = await walked(evaluation, walk, value as FilterValue, parts, { most: otherwise, partial });
       if (found !== undefined) return found;
     }
+  }
   return await evaluation.resolve(type, value, { partial });
 }

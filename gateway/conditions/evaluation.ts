@@ -138,9 +138,7 @@ export class Evaluation {
     if (whole !== undefined) return whole;
     try {
       if (scope.within !== undefined && condition.source !== undefined) {
-        const among = both(own, scope.within);
-        const keys = await this.#candidates(term, filter, among, (read) => void read);
-        return { column: condition.source.key, keys, holds: true };
+        return await this.#candidates(term, condition.source, both(own, scope.within));
       }
       const inner = this.schema.getType(condition.target.filter) as GraphQLInputObjectType;
       // Fewer of what must not match would let more through.
@@ -186,8 +184,7 @@ export class Evaluation {
     const push = (): KeySet => ({ column, keys: pushed, holds });
     const look = async (): Promise<KeySet> => {
       step.way = 'candidates';
-      const keys = await this.#candidates(term, wanted, own, (read) => void (step.read += read), partial, step);
-      return { column: source!.key, keys, holds: true };
+      return await this.#candidates(term, source!, own, step, partial);
     };
     const work = async (): Promise<KeySet> => {
       let isCompared = !target.counts || only === 'push';
@@ -213,7 +210,7 @@ export class Evaluation {
       if (walk !== undefined) throw new WalkInstead(Infinity);
       throw tooCostly(`More than ${most} keys match`, 'CONDITION_KEYS');
     };
-    let found: KeySet;
+    let found: KeySet | undefined;
     try {
       found = await work();
     } catch (error) {
@@ -221,9 +218,8 @@ export class Evaluation {
       step.approximate = error.message;
       found = { ...push(), keys: new Set([...pushed].slice(0, most)) };
     } finally {
-      end(pushed.size);
+      end((found?.keys ?? pushed).size);
     }
-    end(found.keys.size);
     return found;
   }
 
@@ -268,30 +264,32 @@ export class Evaluation {
     return look <= push ? 'candidates' : 'push';
   }
 
-  /** The candidates of which the condition is true. */
+  /**
+   * The candidates of which the condition is true.
+   * @param step is told what was read
+   * @param partial whether what was found before a bound is enough
+   */
   async #candidates(
     term: Term,
-    wanted: FilterValue,
+    source: TypeList,
     among: FilterValue,
-    read: (items: number) => void,
-    partial = false,
     step?: ConditionTrace,
-  ): Promise<Set<string>> {
-    const { condition, holds } = term;
-    const { target, source } = condition;
+    partial = false,
+  ): Promise<KeySet> {
+    const { condition, filter, holds } = term;
     const found = new Set<string>();
     const looked = new Map<string, boolean>();
     try {
-      for await (const { items } of this.asking.pages(source!, among, linkOf(term))) {
-        read(items.length);
-        await this.look(linkedOf(items), target, wanted, looked);
+      for await (const { items } of this.asking.pages(source, among, linkOf(term))) {
+        if (step !== undefined) step.read += items.length;
+        await this.look(linkedOf(items), condition.target, filter, looked);
         for (const { key, linked } of items) if (linked.some((each) => looked.get(each)) === holds) found.add(key);
       }
     } catch (error) {
       if (!partial || !(error instanceof TooCostly)) throw error;
-      step!.approximate = error.message;
+      if (step !== undefined) step.approximate = error.message;
     }
-    return found;
+    return { column: source.key, keys: found, holds: true };
   }
 
   /**

@@ -1,14 +1,11 @@
 /** What filters ask of other stores, one condition after the other. */
 import { countConditions } from './count-conditions.ts';
 import type { AskedLink, FilterValue } from './asking.ts';
-import type { DeclaredCondition, ForeignCondition } from './declared.ts';
+import type { DeclaredCondition, ForeignCondition, GivenArguments } from './declared.ts';
 import type { Filters } from './filter-places.ts';
 import type { GraphQLInputObjectType } from 'graphql';
 
-/** By name. */
-export type LinkArguments = ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
-
-const NONE: LinkArguments = new Map();
+const NONE: GivenArguments = new Map();
 
 /** The link there, as the term has it. */
 export const linkOf = ({ condition: { name, many, target, cut }, given }: Term): AskedLink => ({
@@ -41,7 +38,7 @@ export interface Term {
   /** Whether something that matches must be there, or must not. */
   readonly holds: boolean;
   /** Arguments of the link. */
-  readonly given: LinkArguments;
+  readonly given: GivenArguments;
 }
 
 /** As traces and errors call it: `DocumentFilter.entities.some`. */

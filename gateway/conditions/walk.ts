@@ -2,12 +2,11 @@
  * Lists that are walked in their own order, a page at a time, until as many of their items match as are asked for: where much
  * matches, that reads less than all that matches.
  */
-import type { GraphQLInputObjectType } from 'graphql';
 import { TooCostly, type AskedLink, type FilterValue, type Walked } from './asking.ts';
 import type { TypeList } from './declared.ts';
 import { ConditionFailed, type ConditionTrace, type Evaluation } from './evaluation.ts';
 import { addKeys } from './key-sets.ts';
-import { linkOf, partsOf, type FilterParts } from './terms.ts';
+import { linkOf, type FilterParts } from './terms.ts';
 import type { WalkedList } from './walkable.ts';
 
 /** Whether a list can be walked for this filter: what is looked up by no key needs each condition to hold by itself. */
@@ -17,6 +16,7 @@ export function canWalk({ key }: TypeList, { terms }: FilterParts): boolean {
 
 /**
  * Walks a list.
+ * @param value the filter, and its parts
  * @param most objects after which it gives up: another way reads no more
  * @param partial whether what was found before a bound is enough
  * @returns the filter by the keys of those that were found, which gives the page that was asked for; undefined where it gave up
@@ -26,11 +26,10 @@ export async function walked(
   evaluation: Evaluation,
   asked: WalkedList,
   value: FilterValue,
+  parts: FilterParts,
   { most, partial }: { readonly most: number; readonly partial: boolean },
 ): Promise<FilterValue | undefined> {
   const { list, first } = asked;
-  const type = evaluation.schema.getType(list.filter) as GraphQLInputObjectType;
-  const parts = partsOf(type, value, evaluation.filters);
   const { step, end } = evaluation.begin(list.filter, 'walk');
   const looking = list.key === '' ? new Linked(evaluation, parts) : new Keyed(evaluation, list, value);
   // One more says whether there is a next page.

@@ -4,14 +4,14 @@
  */
 import type { FieldNode, GraphQLField, ValueNode } from 'graphql';
 import { APPROXIMATE } from './asked.ts';
-import type { TypeList } from './declared.ts';
+import type { GivenArguments, TypeList } from './declared.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
 
 /** A list as a client asked for it. */
 export interface WalkedList {
   readonly list: TypeList;
   /** Its arguments but for the filter and the page, by name. */
-  readonly given: ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
+  readonly given: GivenArguments;
   readonly first: number;
   readonly after: string | null;
 }
