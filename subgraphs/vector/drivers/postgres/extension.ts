@@ -1,7 +1,7 @@
 /** The extension pgvector: made where it may be, refused where it is too old. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import { system } from './statements.ts';
+import { system } from '../system-context.ts';
 
 /** The first version that goes on scanning until enough is found. */
 const OLDEST_PGVECTOR = [0, 8] as const;

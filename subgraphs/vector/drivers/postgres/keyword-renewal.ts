@@ -7,6 +7,7 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
 import { keywordsInTurns } from './keywords.ts';
 import { Renewal } from '../renewal.ts';
+import { system } from '../system-context.ts';
 import * as statements from './statements.ts';
 
 /** @param log told what an operator should know */
@@ -20,7 +21,7 @@ export const renewKeywords = (postgres: Postgres, log: (message: string) => void
 async function run(postgres: Postgres, log: (message: string) => void, stopping: () => boolean): Promise<void> {
   let texts = 0;
   for (;;) {
-    const collections = await postgres.systemTransaction(statements.system(), (tx) =>
+    const collections = await postgres.systemTransaction(system(), (tx) =>
       tx.query(statements.collectionsWithoutKeywords(VECTOR.keywordRenewalTexts)),
     );
     if (collections.length === 0 || stopping()) break;
@@ -33,7 +34,7 @@ async function run(postgres: Postgres, log: (message: string) => void, stopping:
 
 /** @returns how many texts were gone through */
 async function piece(postgres: Postgres, tenantId: string, collection: string): Promise<number> {
-  return await postgres.transaction(statements.system(tenantId), async (tx) => {
+  return await postgres.transaction(system(tenantId), async (tx) => {
     await tx.query(statements.holdCollection(collection));
     const chunks = await tx.query(statements.chunksWithoutKeywords(collection, VECTOR.keywordRenewalTexts));
     if (chunks.length > 0) {

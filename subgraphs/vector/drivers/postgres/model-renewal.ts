@@ -8,9 +8,8 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
 import type { ModelRenewer, RenewalPlan, RenewalState, VectorModel } from '../../driver.ts';
-import { contentHash, partsIn } from '../../indexing/content-hash.ts';
-import { embeddedText, embedTexts } from '../../indexing/embedding.ts';
-import { aloneAt, system, wasOf, wholeModelOf } from '../model-renewer.ts';
+import { aloneAt, embedAgain, wasOf, wholeModelOf } from '../model-renewer.ts';
+import { system } from '../system-context.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -108,23 +107,12 @@ export class PostgresModelRenewer implements ModelRenewer {
     model: VectorModel,
     stopping: () => boolean,
   ): Promise<Stored[]> {
-    if (stopping()) throw new Error('The server is stopping.');
-    const embedded = await embedTexts(
-      system(tenantId),
-      this.#options.embedder,
-      chunks.map(({ title, text }) => embeddedText(title, text)),
-    );
-    if (embedded.model.model !== model.model || embedded.model.dimensions !== model.dimensions)
-      throw new Error('The embedder changed in the middle.');
-    return chunks.map(({ chunk_id: chunkId, title, text, content_hash: ofHash }, index) => {
-      const { vector, parts } = embedded.texts[index]!;
-      return {
-        chunkId,
-        ofHash,
-        // A caller's vector is of the text all the same, and stays one that indexing the document embeds anew.
-        contentHash: partsIn(ofHash) === null ? ofHash : contentHash(model.model, title, text, parts),
-        vector,
-      };
-    });
+    const stored = chunks.map(({ title, text, content_hash: hash }) => ({ title, text, contentHash: hash }));
+    const renewed = await embedAgain(system(tenantId), this.#options.embedder, stored, model, stopping);
+    return chunks.map(({ chunk_id: chunkId, content_hash: ofHash }, index) => ({
+      chunkId,
+      ofHash,
+      ...renewed[index]!,
+    }));
   }
 }

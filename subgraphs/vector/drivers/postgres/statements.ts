@@ -2,7 +2,6 @@
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { toPostgres } from '#subgraphs/shared/filters/pattern.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
@@ -23,10 +22,6 @@ import { requiredQuery, wantedOf, type Keywords } from './keywords.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
-
-/** The context of what nobody asked for: extension, indexes, statistics, or what is done in a tenant's data. */
-export const system = (tenantId = 'system') =>
-  createRequestContext({ tenantId, subject: 'system:vector', roles: [], scopes: [], system: true });
 
 export interface CollectionRow {
   model: string;

@@ -14,9 +14,9 @@ import { VECTOR } from '../../bounds.ts';
 import type { ModelRenewer, RenewalPlan, RenewalState, VectorModel } from '../../driver.ts';
 import { isSameModel } from '../../indexing/collection.ts';
 import { modelOf } from '../../indexing/embedding-model.ts';
-import { contentHash, isSameContent, partsIn } from '../../indexing/content-hash.ts';
-import { embeddedText, embedTexts } from '../../indexing/embedding.ts';
-import { aloneAt, system, wasOf, wholeModelOf } from '../model-renewer.ts';
+import { isSameContent } from '../../indexing/content-hash.ts';
+import { aloneAt, embedAgain, renewedHash, stopped, wasOf, wholeModelOf, type StoredText } from '../model-renewer.ts';
+import { system } from '../system-context.ts';
 import { oneOf, PAYLOAD, within } from './filter.ts';
 import type { Generation } from './generation.ts';
 import type { Generations } from './generations.ts';
@@ -125,12 +125,7 @@ export class QdrantModelRenewer implements ModelRenewer {
     stopping: () => boolean,
   ): Promise<void> {
     const { points, next_page_offset: offset } = await this.#scroll(context, current, undefined, pass.offset);
-    const documents = new Map<string, Set<string>>();
-    for (const { payload } of await this.#lacking(context, points, next, model)) {
-      const tenantId = String(payload[PAYLOAD.tenant]);
-      documents.set(tenantId, (documents.get(tenantId) ?? new Set()).add(String(payload[PAYLOAD.documentId])));
-    }
-    for (const [tenantId, ids] of documents) {
+    for (const [tenantId, ids] of documentsOf(await this.#lacking(context, points, next, model))) {
       const own = system(tenantId);
       const filter = within(tenantId, [oneOf(PAYLOAD.documentId, [...ids])]);
       let from: Pass['offset'];
@@ -182,7 +177,7 @@ export class QdrantModelRenewer implements ModelRenewer {
     const byId = new Map(there.map(({ id, payload }) => [String(id), payload ?? {}]));
     return points.filter(({ id, payload }) => {
       const { content_hash: hash, ...attributes } = byId.get(String(id)) ?? {};
-      if (hash === undefined || !isSameContent(String(hash), hashOf(payload, model))) return true;
+      if (hash === undefined || !isSameContent(String(hash), renewedHash(model, storedText(payload)))) return true;
       return COMPARED.some((key) => key !== 'content_hash' && !isDeepStrictEqual(attributes[key], payload[key]));
     });
   }
@@ -193,24 +188,15 @@ export class QdrantModelRenewer implements ModelRenewer {
     model: VectorModel,
     stopping: () => boolean,
   ): Promise<Schemas['PointStruct'][]> {
-    if (stopping()) throw new Error('The server is stopping.');
-    const textOf = ({ payload }: Stored) => ({ title: String(payload['title']), text: String(payload['text']) });
-    const embedded = await embedTexts(
-      context,
-      this.#options.embedder,
-      stored.map((each) => {
-        const { title, text } = textOf(each);
-        return embeddedText(title, text);
-      }),
-    );
-    if (!isSameModel(embedded.model, model)) throw new Error('The embedder changed in the middle.');
+    const texts = stored.map(({ payload }) => storedText(payload));
+    const renewed = await embedAgain(context, this.#options.embedder, texts, model, stopping);
     return stored.map((each, index) => {
-      const { title, text } = textOf(each);
-      const { vector, parts } = embedded.texts[index]!;
+      const { title, text } = texts[index]!;
+      const { vector, contentHash } = renewed[index]!;
       return {
         id: each.id,
         vector: { [DENSE]: Array.from(vector), [SPARSE]: sparseText(title, text) },
-        payload: { ...each.payload, content_hash: hashOf(each.payload, model.model, parts) },
+        payload: { ...each.payload, content_hash: contentHash },
       };
     });
   }
@@ -225,7 +211,7 @@ export class QdrantModelRenewer implements ModelRenewer {
   ): Promise<void> {
     let from: Pass['offset'];
     do {
-      if (stopping()) throw new Error('The server is stopping.');
+      if (stopping()) throw stopped();
       const names = [PAYLOAD.tenant, PAYLOAD.documentId];
       const { points, next_page_offset: offset } = await this.#scroll(context, next, undefined, from, names);
       from = offset ?? null;
@@ -243,8 +229,7 @@ export class QdrantModelRenewer implements ModelRenewer {
       await next.chunks.call(context, (client) =>
         client.delete(next.chunks.name, { wait: true, points: gone.map(({ id }) => id) }),
       );
-      for (const { payload } of gone)
-        await next.refreshMeans(system(String(payload[PAYLOAD.tenant])), [String(payload[PAYLOAD.documentId])], model);
+      for (const [tenantId, ids] of documentsOf(gone)) await next.refreshMeans(system(tenantId), [...ids], model);
     } while (from !== null);
   }
 
@@ -282,9 +267,18 @@ export class QdrantModelRenewer implements ModelRenewer {
   }
 }
 
-/** The digest of a stored chunk as the model would embed it; a caller's vector stays one that indexing embeds anew. */
-function hashOf(payload: Record<string, unknown>, model: string, parts?: number): string {
-  const hash = String(payload['content_hash']);
-  if (partsIn(hash) === null) return hash;
-  return contentHash(model, String(payload['title']), String(payload['text']), parts);
+/** The documents of stored chunks, by tenant. */
+function documentsOf(points: readonly Stored[]): Map<string, Set<string>> {
+  const documents = new Map<string, Set<string>>();
+  for (const { payload } of points) {
+    const tenantId = String(payload[PAYLOAD.tenant]);
+    documents.set(tenantId, (documents.get(tenantId) ?? new Set()).add(String(payload[PAYLOAD.documentId])));
+  }
+  return documents;
 }
+
+const storedText = (payload: Record<string, unknown>): StoredText => ({
+  title: String(payload['title']),
+  text: String(payload['text']),
+  contentHash: String(payload['content_hash']),
+});
