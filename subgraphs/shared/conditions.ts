@@ -49,8 +49,8 @@ type ListsArguments = {
   through?: string[];
 };
 
-/** A list of objects that are looked up by their id, in pages of the usual size. */
-export const LISTED_BY_ID = { key: 'id', first: SHARED.pageDefault } as const;
+/** A list in pages of the usual size, in which objects are looked up by this field. */
+export const listedBy = (key: string) => ({ key, first: SHARED.pageDefault });
 
 const field = [DirectiveLocation.FIELD_DEFINITION];
 

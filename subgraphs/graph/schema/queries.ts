@@ -1,6 +1,6 @@
 /** The root fields that read: entity, entities, shortestPath. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { LISTED_BY_ID } from '#subgraphs/shared/conditions.ts';
+import { listedBy } from '#subgraphs/shared/conditions.ts';
 import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
 import type { PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -200,7 +200,7 @@ export function addQueries(
     }),
     entities: t.field({
       type: entities,
-      directives: { lists: LISTED_BY_ID },
+      directives: { lists: listedBy('id') },
       description: 'Entities, ordered by name.',
       args: {
         where: t.arg({ type: filter, description: 'Which entities; all when absent.' }),

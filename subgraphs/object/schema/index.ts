@@ -1,8 +1,8 @@
 /** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
-import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { listedBy } from '#subgraphs/shared/conditions.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
 import { noteHint } from '#subgraphs/shared/hints.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
@@ -17,8 +17,6 @@ const NEW_KEY =
   'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.';
 /** What a list of objects is told for besides its count. */
 const PAGED = ['edges', 'nodes', 'pageInfo'];
-/** How filters across stores look objects up. */
-const LISTED_BY_KEY = { key: 'key', first: SHARED.pageDefault } as const;
 const MEDIA_TYPE = 'The media type, such as `text/markdown`.';
 
 /** Builds the schema; `deps` is only read when fields are resolved. */
@@ -113,7 +111,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     }),
     objects: t.field({
       type: connection,
-      directives: { lists: LISTED_BY_KEY },
+      directives: { lists: listedBy('key') },
       description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
       args: {
         where: t.arg({

@@ -3,7 +3,7 @@ import type { EnumRef, ImplementableObjectRef, InterfaceRef } from '@pothos/core
 import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
-import { LISTED_BY_ID } from '#subgraphs/shared/conditions.ts';
+import { listedBy } from '#subgraphs/shared/conditions.ts';
 import {
   connectionType,
   pageArguments,
@@ -290,7 +290,7 @@ export function rootList<M extends ModelName>(
   builder.queryField(field, (t) =>
     t.field({
       type: connection,
-      directives: { ...(scope === undefined ? {} : takes(scope)), lists: LISTED_BY_ID },
+      directives: { ...(scope === undefined ? {} : takes(scope)), lists: listedBy('id') },
       description: `The ${model.items} that match. Pages stay stable while items are added.`,
       args: listArguments(t, model, own),
       resolve: async (_, args, context, info) => {

@@ -2,7 +2,7 @@
 import type { ObjectRef } from '@pothos/core';
 import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { LISTED_BY_ID } from '#subgraphs/shared/conditions.ts';
+import { listedBy } from '#subgraphs/shared/conditions.ts';
 import { connectionType, readPage } from '#subgraphs/shared/connections.ts';
 import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
@@ -54,7 +54,7 @@ export function addQueries(
   builder.queryField('runs', (t) =>
     t.field({
       type: RunConnection,
-      directives: { lists: LISTED_BY_ID },
+      directives: { lists: listedBy('id') },
       description: "The tenant's runs, the newest first unless `orderBy` says otherwise.",
       args: runListArguments(t, inputs),
       resolve: async (_root, args, context, info) => {

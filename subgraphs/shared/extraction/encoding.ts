@@ -28,8 +28,7 @@ const SHIFT = /\u001b[$(][@A-J]/;
  * @returns the text, or a clause that says why there is none
  */
 export function readText(bytes: Uint8Array, declared?: string): TextFile | string {
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
+  const encoding = markedEncoding(bytes);
   const text = decoded(bytes, encoding);
   if (text === undefined && encoding !== 'utf-8') return 'it begins as UTF-16 and is not valid UTF-16';
   if (text?.includes('\0') ?? bytes.includes(0)) return 'it contains NUL characters, so it is not text';
@@ -42,6 +41,10 @@ export function readText(bytes: Uint8Array, declared?: string): TextFile | strin
       : { text, encoding })
   );
 }
+
+/** UTF-16 where the bytes begin with its mark, else UTF-8. */
+export const markedEncoding = (bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' =>
+  bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
 
 /** Reads it in an encoding by its name; undefined where there is no such, or it is none of it. */
 function readAs(bytes: Uint8Array, label: string): TextFile | undefined {

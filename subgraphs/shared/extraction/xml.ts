@@ -1,5 +1,6 @@
 /** Reading XML of Office documents as it comes. Entities that a document declares are not expanded: they are text. */
 import { Parser } from 'htmlparser2';
+import { markedEncoding } from './encoding.ts';
 
 /** What is told of XML, in its order; names are local, without their prefixes. */
 export interface XmlReader {
@@ -18,8 +19,7 @@ export function readXml(bytes: Uint8Array, { onOpen, onText, onClose }: XmlReade
     },
     { xmlMode: true },
   );
-  const utf16 = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe ? 'utf-16be' : 'utf-8';
-  parser.end(new TextDecoder(utf16).decode(bytes));
+  parser.end(new TextDecoder(markedEncoding(bytes)).decode(bytes));
 }
 
 const local = (name: string): string => name.slice(name.indexOf(':') + 1);
