@@ -15,6 +15,7 @@ import { compareAll } from './compare/run.ts';
 import { engineSide, runningSide } from './compare/sides.ts';
 import { addressesOf } from './compare/supergraph.ts';
 import { tellUsage } from './serve/explain.ts';
+import { stopBySignal } from './serve/stop-by-signal.ts';
 
 const USAGE = `Usage: npm run compare -- --supergraph <file> --operations <folder, log or manifest>
   --against <url>          a gateway that runs, in the place of @apollo/gateway
@@ -80,9 +81,7 @@ async function main(): Promise<number> {
     console.error(`${given.operations} has no operation to compare.`);
     return 2;
   }
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}.`)));
+  const stop = stopBySignal();
 
   const setting = { supergraphSdl, urls, headers: given.headers };
   await using ours = await engineSide('tributary', setting);

@@ -14,6 +14,7 @@ import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { configBesideServer, openStores } from './reconcile/open-stores.ts';
 import { explain, tellUsage } from './serve/explain.ts';
+import { stopBySignal } from './serve/stop-by-signal.ts';
 
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
@@ -35,9 +36,7 @@ async function main(): Promise<number> {
     },
   });
   if (values.help === true) return tellUsage(USAGE, true);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
+  const stop = stopBySignal('; running it again goes on');
   const config = await configBesideServer(process.env);
   const log = createLogger(config.log);
   await using stores = await openStores(config, log);

@@ -14,6 +14,7 @@ import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { showProgress } from './bootstrap/progress.mjs';
 import { configBesideServer, openStores } from './reconcile/open-stores.ts';
 import { explain, tellUsage } from './serve/explain.ts';
+import { stopBySignal } from './serve/stop-by-signal.ts';
 
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
@@ -40,9 +41,7 @@ interface Reindexed {
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { look: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
   if (values.help === true) return tellUsage(USAGE, true);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
+  const stop = stopBySignal('; running it again goes on');
   const config = await configBesideServer(process.env);
   const log = createLogger(config.log);
   // What is mounted here does not begin by itself.
