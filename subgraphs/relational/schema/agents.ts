@@ -7,10 +7,11 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { agentVersionId } from '../agents/version-id.ts';
 import { jsonObject } from '../documents/input.ts';
-import type { AgentDraft, AgentRow, AgentVersionRow, MemoryFactRow } from '../driver.ts';
+import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';
 import { checkName, optionalText } from '../input.ts';
 import { pageOfChildren } from './children.ts';
 import {
+  belongingType,
   entityType,
   listField,
   rootItem,
@@ -37,11 +38,7 @@ export function addAgents(parts: SchemaParts): void {
     items: 'versions of an agent',
     totalCount: true,
   });
-  const facts = connectionType<MemoryFactRow>(subgraph, 'AgentMemoryFact', {
-    node: types.MemoryFact,
-    items: 'remembered facts of an agent',
-    totalCount: true,
-  });
+  const facts = belongingType(parts, 'MemoryFact', 'AgentMemoryFact', 'remembered facts of an agent');
   entityType(
     parts,
     'Agent',

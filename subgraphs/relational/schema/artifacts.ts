@@ -1,16 +1,23 @@
 /** What runs leave behind. */
-import { connectionType } from '#subgraphs/shared/connections.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf, noSuch } from '#subgraphs/shared/ids.ts';
 import { insteadUse, renamed } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
-import { entityType, listField, rootItem, rootList, type ObjectFields, type SchemaParts } from './entity.ts';
+import {
+  belongingType,
+  entityType,
+  listField,
+  rootItem,
+  rootList,
+  type ObjectFields,
+  type SchemaParts,
+} from './entity.ts';
 import { addMutation } from './mutation.ts';
 
 export function addArtifacts(parts: SchemaParts): void {
-  const { subgraph, builder, types, stubs, driver, runs } = parts;
+  const { builder, types, stubs, driver, runs } = parts;
   entityType(
     parts,
     'Artifact',
@@ -33,11 +40,7 @@ export function addArtifacts(parts: SchemaParts): void {
   );
   rootItem(parts, 'Artifact', 'artifact', 'artifact');
   rootList(parts, 'Artifact', 'artifacts');
-  const ofRun = connectionType<ArtifactRow>(subgraph, 'RunArtifact', {
-    node: types.Artifact,
-    items: 'artifacts of a run',
-    totalCount: true,
-  });
+  const ofRun = belongingType(parts, 'Artifact', 'RunArtifact', 'artifacts of a run');
   builder.objectField(stubs.Run, 'artifacts', (t) =>
     listField(t as ObjectFields<{ id: string }>, parts, 'Artifact', 'runId', ofRun, {
       description: 'What it made that stays.',
@@ -45,11 +48,7 @@ export function addArtifacts(parts: SchemaParts): void {
       keyOf: ({ id }) => id,
     }),
   );
-  const ofFile = connectionType<ArtifactRow>(subgraph, 'StoredObjectArtifact', {
-    node: types.Artifact,
-    items: 'artifacts of a file',
-    totalCount: true,
-  });
+  const ofFile = belongingType(parts, 'Artifact', 'StoredObjectArtifact', 'artifacts of a file');
   builder.objectField(stubs.StoredObject, 'artifacts', (t) =>
     listField(t as ObjectFields<{ key: string }>, parts, 'Artifact', 'fileKey', ofFile, {
       description: 'The artifacts whose bytes it is.',

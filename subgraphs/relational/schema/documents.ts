@@ -1,6 +1,6 @@
 /** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
-import type { ChunkRow, DocumentRow } from '../driver.ts';
+import type { ChunkRow } from '../driver.ts';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { placeOf } from '../loaders.ts';
@@ -8,6 +8,7 @@ import { MODELS, type Model } from '../models/columns.ts';
 import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
 import {
+  belongingType,
   entityType,
   listField,
   rootAggregate,
@@ -84,11 +85,7 @@ export function addDocuments(parts: SchemaParts): void {
   );
   rootItem(parts, 'Document', 'document', 'document');
   rootList(parts, 'Document', 'documents', { whenEmpty: tellUnknownKeys });
-  const ofFile = connectionType<DocumentRow>(subgraph, 'StoredObjectDocument', {
-    node: types.Document,
-    items: 'documents of a file',
-    totalCount: true,
-  });
+  const ofFile = belongingType(parts, 'Document', 'StoredObjectDocument', 'documents of a file');
   builder.objectField(stubs.StoredObject, 'documents', (t) =>
     listField(t as ObjectFields<{ key: string }>, parts, 'Document', 'objectKey', ofFile, {
       description: 'The documents whose bytes it is.',

@@ -348,6 +348,18 @@ export function rootAggregate(
 }
 
 /**
+ * The connection of a list of what belongs to an object.
+ * @param of the object's type and the model, as `RunArtifact`
+ * @param items as people call them: `artifacts of a run`
+ */
+export const belongingType = <M extends ModelName>(
+  { subgraph, types }: SchemaParts,
+  name: M,
+  of: string,
+  items: string,
+) => connectionType<Rows[M]>(subgraph, of, { node: types[name], items, totalCount: true });
+
+/**
  * A field that lists what belongs to an object, as the root list of the model does; its `rootList` is added elsewhere.
  * @param parent the field of the rows that names the object
  * @param options.back the field of the model that leads back to the object
@@ -358,7 +370,7 @@ export function listField<Shape extends object, M extends ModelName>(
   { loaders, inputs }: SchemaParts,
   name: M,
   parent: keyof Rows[M] & string,
-  connection: ReturnType<typeof connectionType<Rows[M]>>,
+  connection: ReturnType<typeof belongingType<M>>,
   { description, back, keyOf }: { description: string; back: string; keyOf: (object: Shape) => string },
 ) {
   const model = MODELS[name] as Model;
