@@ -3,10 +3,9 @@
  * size, whichever way the conditions are worked out.
  */
 import { randomBytes } from 'node:crypto';
-import { parse, validate, type ExecutionResult } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parse, type ExecutionResult } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
-import type { ConditionBounds } from '#gateway/conditions/asking.ts';
 import { withConditions } from '#gateway/conditions/conditions-engine.ts';
 import type { ConditionTrace } from '#gateway/conditions/evaluation.ts';
 import { widenedFilters } from '#gateway/conditions/widen.ts';
@@ -17,6 +16,7 @@ import { post } from '#tests/e2e/contract/clients.ts';
 import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
 import { fc } from '#tests/setup/property.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { asking, delivered, engineOf, inPages } from './asking.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are whatever was asked for */
 
@@ -58,39 +58,7 @@ interface OracleEntity {
 let documents: Map<string, OracleDocument>;
 let entities: Map<string, OracleEntity>;
 
-async function asked(
-  query: string,
-  variables: Record<string, unknown> = {},
-  { on = engine, as = CALLER, trace }: { on?: Engine; as?: Principal; trace?: boolean } = {},
-): Promise<ExecutionResult<any, any>> {
-  const document = parse(query);
-  expect(validate(on.schema, document)).toEqual([]);
-  return (await on.execute({ document, variables, context: createRequestContext(as), trace })) as ExecutionResult<
-    any,
-    any
-  >;
-}
-
-async function dataOf(...given: Parameters<typeof asked>): Promise<any> {
-  const { data, errors } = await asked(...given);
-  expect(errors).toBeUndefined();
-  return data;
-}
-
-async function engineWith(change: (sdl: string) => string, bounds: Partial<ConditionBounds> = {}): Promise<Engine> {
-  const supergraphSdl = change(server.server.supergraph.current.sdl);
-  return withConditions(
-    await createEngine({ supergraphSdl, clients: server.services.clients, widen: widenedFilters }),
-    bounds,
-  );
-}
-
-/** The supergraph with smaller pages, for the gateway's questions alone. */
-function inPages(sdl: string, page: number): string {
-  const declared = '@lists(key: "id", first: 20)';
-  expect(sdl).toContain(declared);
-  return sdl.replaceAll(declared, `@lists(key: "id", page: ${page}, values: 7)`);
-}
+const { asked, dataOf } = asking(() => ({ on: engine, as: CALLER }));
 
 async function write(index: number, as: Principal = CALLER): Promise<void> {
   const name = (at: number): string => `package-${String(at % PACKAGES).padStart(2, '0')}`;
@@ -115,22 +83,6 @@ async function write(index: number, as: Principal = CALLER): Promise<void> {
   expect(errors).toBeUndefined();
 }
 
-async function delivered(): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const context = createRequestContext({ ...DEVELOPER, system: true });
-      const { data } = await server.services.clients.get('relational')!.execute({
-        document: parse('{ outboxStatus { pending failed } }'),
-        operationType: 'query',
-        variables: {},
-        context,
-      });
-      expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
-    },
-    { timeout: 20_000 },
-  );
-}
-
 /** Everything, as the API tells it without a filter. */
 async function load(): Promise<void> {
   const found = await dataOf(`{
@@ -149,16 +101,16 @@ async function load(): Promise<void> {
 
 beforeAll(async () => {
   server = await startTestServer(STORES);
-  engine = await engineWith((sdl) => sdl);
-  small = await engineWith((sdl) => inPages(sdl, 5), {
+  engine = await engineOf(server);
+  small = await engineOf(server, (sdl) => inPages(sdl, 5), {
     nested: 2,
   });
-  narrow = await engineWith((sdl) => inPages(sdl, 3), {
+  narrow = await engineOf(server, (sdl) => inPages(sdl, 3), {
     pushed: 5,
   });
   for (let index = 0; index < DOCUMENTS; index++) await write(index);
   for (let index = 0; index < 4; index++) await write(index, STRANGER);
-  await delivered();
+  await delivered(server);
   await load();
 });
 afterAll(async () => {
@@ -481,7 +433,7 @@ test('pages of passages go on while what matches changes, without a passage twic
   const input = { title: 'Late', source: 'made/late.md', mediaType: 'text/markdown', text: 'Nothing of the kind.' };
   const MUTATION = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
   const { upsertDocument } = await dataOf(MUTATION, { input: { ...input, entities: [] } });
-  await delivered();
+  await delivered(server);
   const { search: again } = await dataOf(query, { after: first.pageInfo.endCursor });
   expect(again.nodes.filter((node: any) => node.document.id !== upsertDocument.document.id).slice(0, 8)).toEqual(
     second.slice(0, 8),
@@ -489,7 +441,7 @@ test('pages of passages go on while what matches changes, without a passage twic
   await dataOf('mutation($id: ID!) { deleteDocument(input: { id: $id }) { deletedIds } }', {
     id: upsertDocument.document.id,
   });
-  await delivered();
+  await delivered(server);
 });
 
 describe('ways', () => {
@@ -631,7 +583,7 @@ describe('operations', () => {
 
   test('over HTTP, as everything else', async () => {
     for (const index of [3, 4]) await write(index, DEVELOPER);
-    await delivered();
+    await delivered(server);
     const { data, errors } = await post(server.url, `{ documents(where: ${WHERE}) { nodes { source } } }`, {});
     expect(errors).toBeUndefined();
     expect(data).toEqual({ documents: { nodes: [{ source: 'made/3.md' }] } });

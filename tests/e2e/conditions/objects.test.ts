@@ -2,17 +2,15 @@
  * Filters by what stored objects are, and of stored objects by what they belong to, against whoever loads everything and looks: the
  * same, in the same order, in pages of any size, whichever way the conditions are worked out.
  */
-import { parse, validate, type ExecutionResult } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parse } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
-import type { ConditionBounds } from '#gateway/conditions/asking.ts';
-import { withConditions } from '#gateway/conditions/conditions-engine.ts';
 import type { ConditionTrace } from '#gateway/conditions/evaluation.ts';
-import { widenedFilters } from '#gateway/conditions/widen.ts';
-import { createEngine, type Engine } from '#gateway/execute/engine.ts';
+import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { fc } from '#tests/setup/property.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { asking, delivered, engineOf, inPages } from './asking.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are whatever was asked for */
 
@@ -47,38 +45,7 @@ let objects: Map<string, OracleObject>;
 let documents: Map<string, OracleDocument>;
 let artifacts: Map<string, OracleArtifact>;
 
-async function asked(
-  query: string,
-  variables: Record<string, unknown> = {},
-  { on = engine, as = DEVELOPER, trace }: { on?: Engine; as?: Principal; trace?: boolean } = {},
-): Promise<ExecutionResult<any, any>> {
-  const document = parse(query);
-  expect(validate(on.schema, document)).toEqual([]);
-  return (await on.execute({ document, variables, context: createRequestContext(as), trace })) as ExecutionResult<
-    any,
-    any
-  >;
-}
-
-async function dataOf(...given: Parameters<typeof asked>): Promise<any> {
-  const { data, errors } = await asked(...given);
-  expect(errors).toBeUndefined();
-  return data;
-}
-
-async function engineWith(change: (sdl: string) => string, bounds: Partial<ConditionBounds> = {}): Promise<Engine> {
-  const supergraphSdl = change(server.server.supergraph.current.sdl);
-  return withConditions(
-    await createEngine({ supergraphSdl, clients: server.services.clients, widen: widenedFilters }),
-    bounds,
-  );
-}
-
-/** The supergraph with smaller pages, for the gateway's questions alone. */
-function inPages(sdl: string, page: number): string {
-  expect(sdl).toContain('@lists(key: "key", first: 20)');
-  return sdl.replaceAll(/@lists\(key: "(id|key)", first: 20\)/g, `@lists(key: "$1", page: ${page}, values: 7)`);
-}
+const { asked, dataOf } = asking(() => ({ on: engine, as: DEVELOPER }));
 
 async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
   const input = {
@@ -95,22 +62,6 @@ async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
     'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
     { input },
     { as },
-  );
-}
-
-async function delivered(): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const context = createRequestContext({ ...DEVELOPER, system: true });
-      const { data } = await server.services.clients.get('relational')!.execute({
-        document: parse('{ outboxStatus { pending failed } }'),
-        operationType: 'query',
-        variables: {},
-        context,
-      });
-      expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
-    },
-    { timeout: 20_000 },
   );
 }
 
@@ -151,13 +102,13 @@ async function load(): Promise<void> {
 
 beforeAll(async () => {
   server = await startTestServer();
-  engine = await engineWith((sdl) => sdl);
-  small = await engineWith((sdl) => inPages(sdl, 5), { nested: 2 });
-  narrow = await engineWith((sdl) => inPages(sdl, 3), { pushed: 5 });
+  engine = await engineOf(server);
+  small = await engineOf(server, (sdl) => inPages(sdl, 5), { nested: 2 });
+  narrow = await engineOf(server, (sdl) => inPages(sdl, 3), { pushed: 5 });
   for (let index = 0; index < DOCUMENTS; index++) await write(index);
   for (let index = 0; index < 3; index++) await write(index, STRANGER);
   await writeObjects();
-  await delivered();
+  await delivered(server);
   const { documents: some } = await dataOf('{ documents(first: 1) { nodes { file { key } } } }');
   const gone = some.nodes[0].file.key;
   await dataOf('mutation($key: String!) { deleteObject(input: { key: $key }) { deleted } }', { key: gone });
