@@ -35,7 +35,7 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     max: 86_400_000,
   },
   scanned: {
-    what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`, `neo4j`); past it, `QUERY_TOO_COSTLY`.',
+    what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`, `neo4j`, `s3`); past it, `QUERY_TOO_COSTLY`.',
     unit: 'rows',
     default: 10_000,
     variable: 'SOURCES_SCANNED_ROWS',
@@ -50,6 +50,22 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     variable: 'SOURCES_SAMPLED_ROWS',
     min: 1,
     max: 10_000,
+  },
+  asked: {
+    what: 'The most objects that a bucket is asked for one by one; past it, what their keys begin with is listed.',
+    unit: 'objects',
+    default: 1_000,
+  },
+  keyBytes: {
+    what: 'The longest key that a bucket is asked for; S3 has no longer ones.',
+    unit: 'bytes',
+    default: 1_024,
+  },
+  s3Attempts: { what: 'How often a request to a bucket is tried.', unit: 'times', default: 2 },
+  s3SocketWarningMs: {
+    what: 'After how long the client library logs that requests to a bucket wait for a free connection.',
+    unit: 'ms',
+    default: 60_000,
   },
   checkedSteps: {
     what: 'The most steps that patterns of one filter take over such rows, all together.',

@@ -1,21 +1,11 @@
-/** Random queries against a source that holds the shop, and what rows in memory answer to them. */
-import {
-  SHOP,
-  STATUS,
-  type FieldKind,
-  type Row,
-  type ShopLink,
-  type ShopRows,
-  type ShopTable,
-  type Value,
-} from './sources-shop.ts';
+/** Random queries against a source, and what rows in memory answer to them. */
+import { STATUS, type FieldKind, type Row, type ShopLink, type ShopTable, type Value } from './sources-shop.ts';
 
-type Name = keyof typeof SHOP;
 type Random = () => number;
 type Filter = { readonly [field: string]: unknown };
 
 interface ListQuery {
-  readonly table: Name;
+  readonly table: string;
   readonly where: Filter | undefined;
   readonly orderBy: readonly { readonly field: string; readonly direction: 'ASC' | 'DESC' }[];
   readonly size: number;
@@ -27,68 +17,202 @@ interface ListQuery {
   readonly ones: Readonly<Record<string, OneQuery>>;
 }
 interface OneQuery {
-  readonly table: Name;
+  readonly table: string;
   readonly fields: readonly string[];
   readonly lists: Readonly<Record<string, ListQuery>>;
 }
 
 const pick = <T>(random: Random, values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
-const linksOf = (table: Name): [string, ShopLink][] => Object.entries(SHOP[table].links);
+/** Rows by table. */
+export type Rows = Readonly<Record<string, readonly Row[]>>;
 
-/** A query over `table`, `depth` levels deep at the most. */
-export function randomQuery(random: Random, rows: ShopRows, table: Name, depth: number): ListQuery {
-  const lists: Record<string, ListQuery> = {};
-  const ones: Record<string, OneQuery> = {};
-  if (depth > 1)
-    for (const [field, { to, many }] of linksOf(table)) {
-      if (random() < 0.5) continue;
-      if (many) lists[field] = randomQuery(random, rows, to as Name, depth - 1);
-      else ones[field] = { table: to as Name, fields: someFields(random, to as Name), lists: {} };
-    }
-  const fields = Object.keys(SHOP[table].fields);
-  const sorted = [...new Set(Array.from({ length: Math.floor(random() * 3) }, () => pick(random, fields)))];
-  return {
-    table,
-    where: random() < 0.3 ? undefined : randomFilter(random, rows, table, 3),
-    orderBy: sorted.map((field) => ({ field, direction: pick(random, ['ASC', 'DESC'] as const) })),
-    size: pick(random, [0, 1, 2, 3, 7, 200]),
-    backward: random() < 0.3,
-    counted: random() < 0.3,
-    fields: someFields(random, table),
-    lists,
-    ones,
-  };
-}
+export type Oracle = ReturnType<typeof oracleOf>;
 
-const someFields = (random: Random, table: Name): string[] => [
-  ...SHOP[table].key,
-  ...Object.keys(SHOP[table].fields).filter((field) => !SHOP[table].key.includes(field) && random() < 0.4),
-];
+/** What asks of these tables, and knows the answers. */
+export function oracleOf(tables: Readonly<Record<string, ShopTable>>) {
+  const linksOf = (table: string): [string, ShopLink][] => Object.entries(tables[table]!.links);
 
-export function randomFilter(random: Random, rows: ShopRows, table: Name, depth: number): Filter {
-  const filter: Record<string, unknown> = {};
-  const fields = Object.entries(SHOP[table].fields);
-  for (let count = Math.floor(random() * 2) + 1; count > 0; count--) {
-    const chance = random();
-    if (depth > 1 && chance < 0.12) filter['not'] = randomFilter(random, rows, table, depth - 1);
-    else if (depth > 1 && chance < 0.3)
-      filter[pick(random, ['and', 'or'])] = Array.from({ length: Math.floor(random() * 3) }, () =>
-        randomFilter(random, rows, table, depth - 1),
-      );
-    else if (depth > 1 && chance < 0.5) {
-      const [field, { to, many }] = pick(random, linksOf(table));
-      const of = random() < 0.2 ? {} : randomFilter(random, rows, to as Name, depth - 1);
-      filter[field] = many ? { [pick(random, ['some', 'every', 'none'])]: of } : of;
-    } else {
-      const [field, [, kind]] = pick(random, fields);
-      filter[field] = operators(
-        random,
-        kind,
-        rows[table].map((row) => row[field] ?? null),
-      );
-    }
+  /** A query over `table`, `depth` levels deep at the most. */
+  function randomQuery(random: Random, rows: Rows, table: string, depth: number): ListQuery {
+    const lists: Record<string, ListQuery> = {};
+    const ones: Record<string, OneQuery> = {};
+    if (depth > 1)
+      for (const [field, { to, many }] of linksOf(table)) {
+        if (random() < 0.5) continue;
+        if (many) lists[field] = randomQuery(random, rows, to, depth - 1);
+        else ones[field] = { table: to, fields: someFields(random, to), lists: {} };
+      }
+    const fields = Object.keys(tables[table]!.fields);
+    const sorted = [...new Set(Array.from({ length: Math.floor(random() * 3) }, () => pick(random, fields)))];
+    return {
+      table,
+      where: random() < 0.3 ? undefined : randomFilter(random, rows, table, 3),
+      orderBy: sorted.map((field) => ({ field, direction: pick(random, ['ASC', 'DESC'] as const) })),
+      size: pick(random, [0, 1, 2, 3, 7, 200]),
+      backward: random() < 0.3,
+      counted: random() < 0.3,
+      fields: someFields(random, table),
+      lists,
+      ones,
+    };
   }
-  return filter;
+
+  const someFields = (random: Random, table: string): string[] => [
+    ...tables[table]!.key,
+    ...Object.keys(tables[table]!.fields).filter((field) => !tables[table]!.key.includes(field) && random() < 0.4),
+  ];
+
+  function randomFilter(random: Random, rows: Rows, table: string, depth: number): Filter {
+    const filter: Record<string, unknown> = {};
+    const fields = Object.entries(tables[table]!.fields);
+    for (let count = Math.floor(random() * 2) + 1; count > 0; count--) {
+      const chance = random();
+      if (depth > 1 && chance < 0.12) filter['not'] = randomFilter(random, rows, table, depth - 1);
+      else if (depth > 1 && chance < 0.3)
+        filter[pick(random, ['and', 'or'])] = Array.from({ length: Math.floor(random() * 3) }, () =>
+          randomFilter(random, rows, table, depth - 1),
+        );
+      else if (depth > 1 && chance < 0.5) {
+        const [field, { to, many }] = pick(random, linksOf(table));
+        const of = random() < 0.2 ? {} : randomFilter(random, rows, to, depth - 1);
+        filter[field] = many ? { [pick(random, ['some', 'every', 'none'])]: of } : of;
+      } else {
+        const [field, [, kind]] = pick(random, fields);
+        filter[field] = operators(
+          random,
+          kind,
+          rows[table]!.map((row) => row[field] ?? null),
+        );
+      }
+    }
+    return filter;
+  }
+
+  /** The query as GraphQL, with its values as variables. @param after the cursor of the page before, of the outermost list */
+  function textOf(query: ListQuery, after?: string): { text: string; variables: Record<string, unknown> } {
+    const variables: Record<string, unknown> = {};
+    const declared: string[] = [];
+    const declare = (type: string, value: unknown): string => {
+      const name = `v${declared.length}`;
+      declared.push(`$${name}: ${type}`);
+      variables[name] = value;
+      return `$${name}`;
+    };
+    const listText = (list: ListQuery, cursor?: string): string => {
+      const { filter } = tables[list.table]!;
+      const type = filter.replace(/Filter$/, '');
+      const args = [`${list.backward ? 'last' : 'first'}: ${list.size}`];
+      if (cursor !== undefined) args.push(`${list.backward ? 'before' : 'after'}: ${declare('String', cursor)}`);
+      if (list.where !== undefined) args.push(`where: ${declare(filter, list.where)}`);
+      if (list.orderBy.length > 0)
+        args.push(
+          `orderBy: ${declare(
+            `[${type}Order!]`,
+            list.orderBy.map(({ field, direction }) => ({ field: constant(field), direction })),
+          )}`,
+        );
+      return `(${args.join(', ')}) { ${list.counted ? 'totalCount ' : ''}pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { ${below(list)} } }`;
+    };
+    const below = ({
+      fields,
+      lists,
+      ones,
+    }: Pick<ListQuery, 'fields' | 'lists'> & { ones?: ListQuery['ones'] }): string =>
+      [
+        ...fields,
+        ...Object.entries(lists).map(([field, list]) => `${field}${listText(list)}`),
+        ...Object.entries(ones ?? {}).map(([field, one]) => `${field} { ${below(one)} }`),
+      ].join(' ');
+    const selection = `${tables[query.table]!.list}${listText(query, after)}`;
+    return { text: `query${declared.length === 0 ? '' : `(${declared.join(', ')})`} { ${selection} }`, variables };
+  }
+
+  /** All rows that a list has, in its order. */
+  function matching(
+    rows: Rows,
+    query: Pick<ListQuery, 'table' | 'where' | 'orderBy'>,
+    of?: (row: Row) => boolean,
+    collated: Collated = (text) => text,
+  ): Row[] {
+    const { table, where, orderBy } = query;
+    const { key, fields } = tables[table]!;
+    const last = orderBy.at(-1)?.direction ?? 'ASC';
+    const order = [
+      ...orderBy,
+      ...key
+        .filter((field) => !orderBy.some((level) => level.field === field))
+        .map((field) => ({ field, direction: last })),
+    ];
+    return rows[table]!.filter(
+      (row) => (of === undefined || of(row)) && (where === undefined || matches(rows, table, row, where)),
+    ).sort((a, b) => {
+      for (const { field, direction } of order) {
+        const kind = fields[field]![1];
+        const sorted = ({ [field]: value = null }: Row) =>
+          kind === 'text' && value !== null ? collated(String(value)) : value;
+        const way = compareWithNulls(kind, sorted(a), sorted(b));
+        if (way !== 0) return direction === 'ASC' ? way : -way;
+      }
+      return 0;
+    });
+  }
+
+  /** What a page of `query` answers. @param passed how many rows pages before it had */
+  function answerOf(rows: Rows, query: ListQuery, passed = 0, of?: (row: Row) => boolean, collated?: Collated): Answer {
+    const all = matching(rows, query, of, collated);
+    const { size, backward, counted } = query;
+    const from = backward ? Math.max(0, all.length - passed - size) : passed;
+    const to = backward ? all.length - passed : Math.min(all.length, passed + size);
+    const page = all.slice(from, to);
+    const further = size > 0 && (backward ? from > 0 : to < all.length);
+    return {
+      ...(counted ? { totalCount: all.length } : {}),
+      pageInfo: backward
+        ? { hasNextPage: passed > 0, hasPreviousPage: further }
+        : { hasNextPage: further, hasPreviousPage: passed > 0 },
+      nodes: page.map((row) => nodeOf(rows, query, row, collated)),
+    };
+  }
+
+  function nodeOf(
+    rows: Rows,
+    { table, fields, lists, ones }: Pick<ListQuery, 'table' | 'fields' | 'lists'> & { ones?: ListQuery['ones'] },
+    row: Row,
+    collated?: Collated,
+  ): Record<string, unknown> {
+    const node: Record<string, unknown> = Object.fromEntries(fields.map((field) => [field, row[field] ?? null]));
+    for (const [field, list] of Object.entries(lists))
+      node[field] = answerOf(rows, list, 0, (other) => isLinked(tables[table]!.links[field]!, row, other), collated);
+    for (const [field, one] of Object.entries(ones ?? {})) {
+      const other = rows[one.table]!.find((each) => isLinked(tables[table]!.links[field]!, row, each));
+      node[field] = other === undefined ? null : nodeOf(rows, one, other, collated);
+    }
+    return node;
+  }
+
+  function matches(rows: Rows, table: string, row: Row, filter: Filter): boolean {
+    const { fields, links }: ShopTable = tables[table]!;
+    return Object.entries(filter).every(([name, value]) => {
+      if (name === 'and') return (value as Filter[]).every((part) => matches(rows, table, row, part));
+      if (name === 'or') return (value as Filter[]).some((part) => matches(rows, table, row, part));
+      if (name === 'not') return !matches(rows, table, row, value as Filter);
+      const link = links[name];
+      if (link === undefined) return holds(fields[name]![1], row[name] ?? null, value as Filter);
+      const to = link.to;
+      const others = rows[to]!.filter((other) => isLinked(link, row, other));
+      const test = (of: unknown) => (other: Row) => matches(rows, to, other, of as Filter);
+      if (!link.many) return others.some(test(value));
+      return Object.entries(value as Filter).every(([quantifier, of]) =>
+        quantifier === 'some'
+          ? others.some(test(of))
+          : quantifier === 'every'
+            ? others.every(test(of))
+            : !others.some(test(of)),
+      );
+    });
+  }
+
+  return { randomQuery, randomFilter, textOf, matching, answerOf };
 }
 
 function operators(random: Random, kind: FieldKind, values: readonly Value[]): Filter {
@@ -121,41 +245,6 @@ function operators(random: Random, kind: FieldKind, values: readonly Value[]): F
   }
 }
 
-/** The query as GraphQL, with its values as variables. @param after the cursor of the page before, of the outermost list */
-export function textOf(query: ListQuery, after?: string): { text: string; variables: Record<string, unknown> } {
-  const variables: Record<string, unknown> = {};
-  const declared: string[] = [];
-  const declare = (type: string, value: unknown): string => {
-    const name = `v${declared.length}`;
-    declared.push(`$${name}: ${type}`);
-    variables[name] = value;
-    return `$${name}`;
-  };
-  const listText = (list: ListQuery, cursor?: string): string => {
-    const { filter } = SHOP[list.table];
-    const type = filter.replace(/Filter$/, '');
-    const args = [`${list.backward ? 'last' : 'first'}: ${list.size}`];
-    if (cursor !== undefined) args.push(`${list.backward ? 'before' : 'after'}: ${declare('String', cursor)}`);
-    if (list.where !== undefined) args.push(`where: ${declare(filter, list.where)}`);
-    if (list.orderBy.length > 0)
-      args.push(
-        `orderBy: ${declare(
-          `[${type}Order!]`,
-          list.orderBy.map(({ field, direction }) => ({ field: constant(field), direction })),
-        )}`,
-      );
-    return `(${args.join(', ')}) { ${list.counted ? 'totalCount ' : ''}pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { ${below(list)} } }`;
-  };
-  const below = ({ fields, lists, ones }: Pick<ListQuery, 'fields' | 'lists'> & { ones?: ListQuery['ones'] }): string =>
-    [
-      ...fields,
-      ...Object.entries(lists).map(([field, list]) => `${field}${listText(list)}`),
-      ...Object.entries(ones ?? {}).map(([field, one]) => `${field} { ${below(one)} }`),
-    ].join(' ');
-  const selection = `${SHOP[query.table].list}${listText(query, after)}`;
-  return { text: `query${declared.length === 0 ? '' : `(${declared.join(', ')})`} { ${selection} }`, variables };
-}
-
 const constant = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
 /** How many statements a query may be: one for each level and list that is read, and one for each count. */
@@ -174,99 +263,8 @@ interface Answer {
 /** What a text sorts by in a store, by code point; texts of one key are the same to it. */
 export type Collated = (text: string) => string;
 
-/** All rows that a list has, in its order. */
-export function matching(
-  rows: ShopRows,
-  query: Pick<ListQuery, 'table' | 'where' | 'orderBy'>,
-  of?: (row: Row) => boolean,
-  collated: Collated = (text) => text,
-): Row[] {
-  const { table, where, orderBy } = query;
-  const { key, fields } = SHOP[table];
-  const last = orderBy.at(-1)?.direction ?? 'ASC';
-  const order = [
-    ...orderBy,
-    ...key
-      .filter((field) => !orderBy.some((level) => level.field === field))
-      .map((field) => ({ field, direction: last })),
-  ];
-  return rows[table]
-    .filter((row) => (of === undefined || of(row)) && (where === undefined || matches(rows, table, row, where)))
-    .sort((a, b) => {
-      for (const { field, direction } of order) {
-        const kind = fields[field]![1];
-        const sorted = ({ [field]: value = null }: Row) =>
-          kind === 'text' && value !== null ? collated(String(value)) : value;
-        const way = compareWithNulls(kind, sorted(a), sorted(b));
-        if (way !== 0) return direction === 'ASC' ? way : -way;
-      }
-      return 0;
-    });
-}
-
-/** What a page of `query` answers. @param passed how many rows pages before it had */
-export function answerOf(
-  rows: ShopRows,
-  query: ListQuery,
-  passed = 0,
-  of?: (row: Row) => boolean,
-  collated?: Collated,
-): Answer {
-  const all = matching(rows, query, of, collated);
-  const { size, backward, counted } = query;
-  const from = backward ? Math.max(0, all.length - passed - size) : passed;
-  const to = backward ? all.length - passed : Math.min(all.length, passed + size);
-  const page = all.slice(from, to);
-  const further = size > 0 && (backward ? from > 0 : to < all.length);
-  return {
-    ...(counted ? { totalCount: all.length } : {}),
-    pageInfo: backward
-      ? { hasNextPage: passed > 0, hasPreviousPage: further }
-      : { hasNextPage: further, hasPreviousPage: passed > 0 },
-    nodes: page.map((row) => nodeOf(rows, query, row, collated)),
-  };
-}
-
-function nodeOf(
-  rows: ShopRows,
-  { table, fields, lists, ones }: Pick<ListQuery, 'table' | 'fields' | 'lists'> & { ones?: ListQuery['ones'] },
-  row: Row,
-  collated?: Collated,
-): Record<string, unknown> {
-  const node: Record<string, unknown> = Object.fromEntries(fields.map((field) => [field, row[field] ?? null]));
-  for (const [field, list] of Object.entries(lists))
-    node[field] = answerOf(rows, list, 0, (other) => isLinked(SHOP[table].links[field]!, row, other), collated);
-  for (const [field, one] of Object.entries(ones ?? {})) {
-    const other = rows[one.table].find((each) => isLinked(SHOP[table].links[field]!, row, each));
-    node[field] = other === undefined ? null : nodeOf(rows, one, other, collated);
-  }
-  return node;
-}
-
 const isLinked = ({ pairs }: ShopLink, row: Row, other: Row): boolean =>
   pairs.every(([own, theirs]) => row[own] !== null && String(row[own]) === String(other[theirs]));
-
-function matches(rows: ShopRows, table: Name, row: Row, filter: Filter): boolean {
-  const { fields, links }: ShopTable = SHOP[table];
-  return Object.entries(filter).every(([name, value]) => {
-    if (name === 'and') return (value as Filter[]).every((part) => matches(rows, table, row, part));
-    if (name === 'or') return (value as Filter[]).some((part) => matches(rows, table, row, part));
-    if (name === 'not') return !matches(rows, table, row, value as Filter);
-    const link = links[name];
-    if (link === undefined) return holds(fields[name]![1], row[name] ?? null, value as Filter);
-    const to = link.to as Name;
-    const others = rows[to].filter((other) => isLinked(link, row, other));
-    const test = (of: unknown) => (other: Row) => matches(rows, to, other, of as Filter);
-    if (!link.many) return others.some(test(value));
-    return Object.entries(value as Filter).every(([quantifier, of]) =>
-      quantifier === 'some'
-        ? others.some(test(of))
-        : quantifier === 'every'
-          ? others.every(test(of))
-          : !others.some(test(of)),
-    );
-  });
-}
 
 function holds(kind: FieldKind, value: Value, operators: Filter): boolean {
   return Object.entries(operators).every(([name, operand]) => {
@@ -340,4 +338,13 @@ function comparable(kind: FieldKind, value: Value): number | bigint | string {
     case 'date':
       return String(value);
   }
+}
+
+/** Cursors are the driver's own: what they lead to is compared. */
+export function withoutCursors(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutCursors);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, each]) => (key.endsWith('Cursor') ? [] : [[key, withoutCursors(each)]])),
+  );
 }

@@ -57,7 +57,12 @@ const SERVICES: readonly Service[] = [
   {
     name: 's3',
     title: 'S3 (MinIO)',
-    suites: ['tests/stores/s3.test.ts', 'tests/stores/absent/s3.test.ts', 'tests/contract/object-s3.test.ts'],
+    suites: [
+      'tests/stores/s3.test.ts',
+      'tests/stores/absent/s3.test.ts',
+      'tests/contract/object-s3.test.ts',
+      'tests/contract/sources-s3.test.ts',
+    ],
     port: 9000,
     env: (address, password) => ({
       TEST_S3_ENDPOINT: `http://${address}`,

@@ -47,6 +47,7 @@ export const s3: Store = {
     'tests/stores/s3.test.ts',
     'tests/stores/absent/s3.test.ts',
     'tests/contract/object-s3.test.ts',
+    'tests/contract/sources-s3.test.ts',
     'tests/faults/s3.test.ts',
   ],
   limits: [

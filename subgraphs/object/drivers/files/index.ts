@@ -18,7 +18,7 @@ import type {
   PutOptions,
   UploadLink,
 } from '../../driver.ts';
-import { mapBounded } from '../map-bounded.ts';
+import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
 import { filesError, isAbsent } from './errors.ts';
 import { ensureFolder, pruneFolders, refuseLinks, syncFolder } from './folders.ts';
 import { walk } from './listing.ts';

@@ -9,11 +9,13 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
   type HeadObjectCommandOutput,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import { s3Client } from '#subgraphs/shared/s3/client.ts';
+import { isAbsent } from '#subgraphs/shared/s3/fault.ts';
 import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../../links/content-disposition.ts';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
@@ -31,8 +33,8 @@ import type {
 } from '../../driver.ts';
 import type { S3Config } from '../../driver.ts';
 import { keyFault } from '../../input.ts';
-import { mapBounded } from '../map-bounded.ts';
-import { isAbsent, s3Error } from './errors.ts';
+import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
+import { s3Error } from './errors.ts';
 import { SpentLinks } from './spent-links.ts';
 import { uploadBytes } from './upload.ts';
 
@@ -336,7 +338,7 @@ function metadataChecksum(metadata: Record<string, string> | undefined): string 
   return sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
-function clientFor(
+const clientFor = (
   {
     region,
     accessKey,
@@ -347,27 +349,14 @@ function clientFor(
     attempts = OBJECT.attempts,
   }: S3Config,
   endpoint: string,
-): S3Client {
-  return new S3Client({
+): S3Client =>
+  s3Client({
     endpoint,
     region,
+    credentials: () => ({ accessKeyId: reveal(accessKey) ?? '', secretAccessKey: reveal(secretKey) ?? '' }),
     forcePathStyle,
-    // What has expired already is asked for anew with the next request.
-    credentials: async () => ({
-      accessKeyId: reveal(accessKey) ?? '',
-      secretAccessKey: reveal(secretKey) ?? '',
-      expiration: new Date(),
-    }),
-    maxAttempts: attempts,
-    requestHandler: {
-      connectionTimeout: connectTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      throwOnRequestTimeout: true,
-      socketAcquisitionWarningTimeout: OBJECT.socketWarningMs,
-    },
-    // The library's newer default adds CRC32 checksums that not every server knows, and that presigned URLs would
-    // demand of clients.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestTimeoutMs,
+    connectTimeoutMs,
+    attempts,
+    socketWarningMs: OBJECT.socketWarningMs,
   });
-}

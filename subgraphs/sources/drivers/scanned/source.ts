@@ -44,6 +44,12 @@ export interface RowStore {
    * @param size of a page, about
    */
   pages(context: RequestContext, scan: Scan, size: number): AsyncIterable<readonly StoredRow[]>;
+  /** Of rows that are answered, what reading them did not give. */
+  readonly details?: {
+    readonly columns: ReadonlySet<string>;
+    /** @returns the rows with these columns, in their order */
+    add(context: RequestContext, relation: Relation, rows: readonly StoredRow[]): Promise<readonly StoredRow[]>;
+  };
   health: SourceDriver['health'];
   close: SourceDriver['close'];
 }
@@ -85,11 +91,25 @@ class ScannedSource {
       relation.columns[order[0]!.field]!.name === this.#store.ordered;
     const groups = await this.#rows(context, request, inOrder ? { after: after?.[0] ?? undefined, limit } : undefined);
     const behind = after === undefined ? undefined : isBehind(relation, order, after);
-    return groups.map((rows) => {
+    const wanted = groups.map((rows) => {
       const from = behind === undefined ? rows : rows.filter(behind);
       const sorted = order.length === 0 ? from : [...from].sort(comparing(order));
-      return sorted.slice(offset, offset + limit).map((row) => rowOf(request, row));
+      return sorted.slice(offset, offset + limit).map(({ stored }) => stored);
     });
+    const whole = await this.#detailed(context, request, wanted);
+    return whole.map((rows) => rows.map((stored) => rowOf(request, stored)));
+  }
+
+  async #detailed(
+    context: RequestContext,
+    { relation, fields }: ListRequest,
+    groups: readonly (readonly StoredRow[])[],
+  ): Promise<readonly (readonly StoredRow[])[]> {
+    const { details } = this.#store;
+    if (!details || !fields.some((field) => details.columns.has(relation.columns[field]!.name))) return groups;
+    const added = await details.add(context, relation, groups.flat());
+    let from = 0;
+    return groups.map(({ length }) => added.slice(from, (from += length)));
   }
 
   async count(context: RequestContext, request: CountRequest): Promise<number[]> {
@@ -126,7 +146,7 @@ class ScannedSource {
       if (looked > this.#options.scanned) throw tooMany(this.#options, relation);
       for (const stored of page) {
         // The store was told; a driver that forgot it must not show it.
-        if (tenant !== undefined && String(stored[tenant.name] ?? '') !== tenantId) continue;
+        if (tenant !== undefined && !isOf(tenantId, stored[tenant.name])) continue;
         const row = rowIn(relation, stored);
         if (holds === undefined || holds(row.of)) rows.push(row);
       }
@@ -175,6 +195,9 @@ class ScannedSource {
   }
 }
 
+/** What names no tenant is nobody's. */
+const isOf = (tenantId: string, named: JsonValue | undefined): boolean => named != null && String(named) === tenantId;
+
 const tooMany = ({ scanned, name }: SourceOptions, { table }: Relation) =>
   new CodedError(
     'QUERY_TOO_COSTLY',
@@ -193,7 +216,7 @@ function rowIn({ columns }: Relation, stored: StoredRow): Row {
   };
 }
 
-function rowOf({ relation: { columns }, fields, texts }: ListRequest, { stored }: Row): SourceRow {
+function rowOf({ relation: { columns }, fields, texts }: ListRequest, stored: StoredRow): SourceRow {
   const of = <Value>(names: readonly string[], read: (column: Relation['columns'][string], raw: unknown) => Value) =>
     Object.fromEntries(names.map((field) => [field, read(columns[field]!, stored[columns[field]!.name])]));
   return { values: of(fields, valueOf), texts: of(texts, textOf) };
