@@ -7,7 +7,7 @@ export type Asked = 'rows' | 'places' | 'more';
 const ROWS: ReadonlySet<string> = new Set(['nodes', 'edges', 'pageInfo', '__typename']);
 
 /** @param fields the same list, wherever the operation mentions it */
-export function askedOf(fields: Iterable<FieldNode>, fragments: ReadonlyMap<string, FragmentDefinitionNode>): Asked {
+export function askedOf(fields: Iterable<FieldNode>, fragments: Fragments): Asked {
   let asked: Asked = 'rows';
   for (const field of fields)
     for (const selected of selectedIn(field, fragments)) {
@@ -20,9 +20,16 @@ export function askedOf(fields: Iterable<FieldNode>, fragments: ReadonlyMap<stri
   return asked;
 }
 
-function* selectedIn(
+/** The fragments of an operation, by their names. */
+export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
+
+/** What a field is called in the answer. */
+export const responseNameOf = ({ alias, name }: FieldNode): string => (alias ?? name).value;
+
+/** The fields that are selected in something, in its fragments too. */
+export function* selectedIn(
   { selectionSet }: { readonly selectionSet?: FieldNode['selectionSet'] },
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  fragments: Fragments,
 ): Generator<FieldNode> {
   for (const selection of selectionSet?.selections ?? [])
     if (selection.kind === Kind.FIELD) yield selection;

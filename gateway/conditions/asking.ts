@@ -7,7 +7,7 @@ import { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { GivenArguments, TypeList } from './declared.ts';
+import type { GivenArguments, RankedList, TypeList } from './declared-types.ts';
 import type { WalkedList } from './walkable.ts';
 
 /** Bounds as an operator sets them; and, for tests and benchmarks, another `nested` and one way alone. */
@@ -28,16 +28,37 @@ export interface AskedLink {
   readonly cut: string | undefined;
 }
 
+/** Some list that takes a filter. */
+type Asked = Pick<TypeList, 'field' | 'argument' | 'filter' | 'page'>;
+
+/** One object of a ranking. */
+export interface Scored {
+  readonly key: string;
+  readonly score: number;
+  readonly cursor: string;
+}
+
 /** One listed object, with what its link leads to. */
 export interface Listed {
   readonly key: string;
   readonly linked: readonly string[];
 }
 
-interface KeyPage {
-  readonly nodes: readonly (Record<string, unknown> | null)[];
+interface Paged {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
   readonly cut?: boolean | null;
+}
+interface KeyPage extends Paged {
+  readonly nodes: readonly (Record<string, unknown> | null)[];
+}
+interface RankPage extends Paged {
+  readonly edges: readonly { cursor: string; score: number; node: Record<string, unknown> }[];
+}
+
+/** How many items the first page has, and each after another. */
+interface PageSizes {
+  readonly first: number;
+  next(before: number): number;
 }
 
 /** The same text is the same document, of which the engine knows the plan. */
@@ -136,22 +157,46 @@ export class Asking {
   }
 
   /**
+   * Objects in the order of their scores.
+   * @param given its arguments, by name
+   * @param sizes of the first page, and of those after it
+   * @param key the key of what is ranked
+   */
+  async *ranked(
+    rank: RankedList,
+    key: string,
+    given: GivenArguments,
+    where: FilterValue,
+    sizes: PageSizes,
+    from: string | null = null,
+  ): AsyncGenerator<{ readonly items: readonly Scored[]; readonly last: boolean; readonly cut: boolean }> {
+    const cut = rank.cut === undefined ? '' : `cut: ${rank.cut}`;
+    const selection = `edges { cursor score: ${rank.score} node { ${key} } } ${PAGE} ${cut}`;
+    const variables = { ...variablesOf(given, 'given'), beside: argumentsText(given, 'given') };
+    for await (const { page, last } of this.#pages<RankPage>(rank, where, selection, variables, sizes, from)) {
+      const items = page.edges.map(({ cursor, score, node }) => ({ key: String(node[key]), score, cursor }));
+      this.#charge(items.length);
+      yield { items, last, cut: page.cut === true };
+    }
+  }
+
+  /**
    * @param given variables of the selection; `beside`, arguments of the list that are among them
    * @param sizes of the first page, and of each after the one before; none is longer than the list's pages may be
    */
-  async *#pages(
-    list: TypeList,
+  async *#pages<Page extends Paged = KeyPage>(
+    list: Asked,
     where: FilterValue,
     selection: string,
     { types, values, beside = '' }: GivenVariables & { readonly beside?: string },
-    sizes: { readonly first: number; next(before: number): number },
+    sizes: PageSizes,
     from: string | null = null,
-  ): AsyncGenerator<{ readonly page: KeyPage; readonly last: boolean }> {
+  ): AsyncGenerator<{ readonly page: Page; readonly last: boolean }> {
     let after = from;
     for (let first = Math.min(sizes.first, list.page); ; first = Math.min(sizes.next(first), list.page)) {
       const variables = { where, after, first, ...values };
       const paging = `first: $first, after: $after${beside}`;
-      const page: KeyPage = await this.#ask<KeyPage>(list, paging, selection, variables, { first: 'Int', ...types });
+      const page: Page = await this.#ask<Page>(list, paging, selection, variables, { first: 'Int', ...types });
       after = page.pageInfo.endCursor;
       const last = !page.pageInfo.hasNextPage || after === null;
       yield { page, last };
@@ -192,7 +237,7 @@ export class Asking {
   }
 
   async #ask<Page>(
-    { field, argument, filter }: TypeList,
+    { field, argument, filter }: Asked,
     paging: string,
     selection: string,
     variables: Readonly<Record<string, unknown>> & { readonly where: FilterValue },

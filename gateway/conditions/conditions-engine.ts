@@ -18,7 +18,8 @@ import { coerceInputs } from '#gateway/plan/variables.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { Asking, type ConditionBounds } from './asking.ts';
 import { declaredConditions } from './declared.ts';
-import { ConditionFailed, Evaluation } from './evaluation.ts';
+import { Evaluation } from './evaluation.ts';
+import { ConditionFailed } from './steps.ts';
 import { countConditions } from './count-conditions.ts';
 import {
   filterPlaces,
@@ -28,10 +29,15 @@ import {
   type FilteredOperation,
   type FilterPlace,
   type Filters,
+  type OrderPlace,
   type Variables,
 } from './filter-places.ts';
 import { evaluatedPlace } from './evaluated-place.ts';
 import { nullFields } from './failed-fields.ts';
+import { isForeignOrder } from './order-levels.ts';
+import { orderedList } from './ordered-list.ts';
+import { responseNameOf } from './asked.ts';
+import { inOrder, type OrderedPage } from './by-keys.ts';
 
 /** @param bounds @default their own */
 export function withConditions(engine: Engine, bounds: Partial<ConditionBounds> = {}): Engine {
@@ -46,6 +52,8 @@ interface Conditional {
   readonly filtered: FilteredOperation;
   readonly variables: Variables;
   readonly values: ReadonlyMap<FilterPlace, unknown>;
+  /** Lists that are sorted by what another store has. */
+  readonly ordered: readonly OrderPlace[];
 }
 
 class ConditionsEngine implements Engine {
@@ -133,13 +141,16 @@ class ConditionsEngine implements Engine {
     const values = new Map(
       filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
     );
+    const ordered = filtered.orders.filter(({ order, type, value }) =>
+      isForeignOrder(order, valueOf(value, type, variables)),
+    );
     const count = [...values].reduce((sum, [{ type }, value]) => sum + countConditions(type, value, this.#filters), 0);
-    return { filtered, variables, values, count };
+    return { filtered, variables, values, ordered, count: count + ordered.length };
   }
 
   async #run<Result extends object>(
     operation: EngineOperation,
-    { filtered, variables, values }: Conditional,
+    { filtered, variables, values, ordered }: Conditional,
     run: (rewritten: EngineOperation) => Promise<Result | ExecutionResult>,
   ): Promise<Result | ExecutionResult> {
     const { context, trace } = operation;
@@ -149,33 +160,60 @@ class ConditionsEngine implements Engine {
     const failed = new Map<FieldNode, GraphQLError>();
     const approximate: ApproximateList[] = [];
     let lost: GraphQLError | undefined;
-    await Promise.all(
-      [...values].map(async ([place, value]) => {
+    const orUndone = async ({ fields }: FilterPlace | OrderPlace, work: () => Promise<void>): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        if (context.signal?.aborted === true) throw error;
+        const told = toldOf(error);
+        for (const [field, { type }] of fields) {
+          failed.set(field, told);
+          if (isNonNullType(type)) lost = told;
+        }
+      }
+    };
+    const pages = new Map<OrderPlace, OrderedPage>();
+    const sorted = ordered.filter((place) => place.list === undefined || isAskedFor(place, variables));
+    const sortedFields = new Set(sorted.flatMap(({ list, fields }) => (list === undefined ? [] : [...fields.keys()])));
+    await Promise.all([
+      ...[...values].map(async ([place, value]) => {
         if (value === undefined || !isAskedFor(place, variables)) return;
-        try {
+        // Of a list that is sorted so, its filter is worked out with its order.
+        if (place.list !== undefined && [...place.fields.keys()].every((field) => sortedFields.has(field))) return;
+        await orUndone(place, async () => {
           const { filter, because } = await evaluatedPlace(evaluation, place, value, variables);
           worked[place.variable] = filter;
-          if (because !== undefined) approximate.push({ path: [responseNameOf(place)], ...because });
-        } catch (error) {
-          if (context.signal?.aborted === true) throw error;
-          const told = toldOf(error);
-          for (const [field, { type }] of place.fields) {
-            failed.set(field, told);
-            if (isNonNullType(type)) lost = told;
-          }
-        }
+          if (because !== undefined) approximate.push({ path: [nameOf(place)], ...because });
+        });
       }),
-    ).catch((error: unknown) => {
+      ...sorted.map((place) =>
+        orUndone(place, async () => {
+          const { page, because } = await orderedList(evaluation, place, filtered.fragments, variables);
+          pages.set(place, page);
+          worked[place.where] = { [place.list!.key]: { in: page.items.map(({ key }) => key) } };
+          worked[place.first] = page.items.length;
+          if (because !== undefined) approximate.push({ path: [nameOf(place)], ...because });
+        }),
+      ),
+    ]).catch((error: unknown) => {
       lost = toldOf(error);
     });
+    // What is not asked for, by `@skip`, is planned all the same.
+    const byKeys = new Set(
+      ordered.filter(
+        ({ list, fields }) => list !== undefined && ![...fields.keys()].some((field) => failed.has(field)),
+      ),
+    );
     const given = { ...operation.variables, ...worked };
     let result: Result | ExecutionResult;
     if (lost !== undefined) result = { errors: [lost], data: null };
-    else if (failed.size === 0) result = await run({ ...operation, document: filtered.rewritten(), variables: given });
+    else if (failed.size === 0 && byKeys.size === 0)
+      result = await run({ ...operation, document: filtered.rewritten(byKeys), variables: given });
     else {
-      const document = filtered.without(new Set(failed.keys()));
-      const partly = await this.#engine.execute({ ...operation, document, variables: given, asText: false });
-      result = nullFields(partly, filtered, document, failed);
+      const document = filtered.rewritten(byKeys, failed.size === 0 ? undefined : new Set(failed.keys()));
+      result = await this.#engine.execute({ ...operation, document, variables: given, asText: false });
+      for (const [{ fields }, page] of pages) result = inOrder(result, [...fields.keys()], filtered.fragments, page);
+      if (failed.size > 0) result = nullFields(result, filtered, document, failed);
     }
     if (Symbol.asyncIterator in result) return result;
     const { extensions } = result as ExecutionResult;
@@ -195,10 +233,7 @@ interface ApproximateList {
 }
 
 /** Of a list at the root, which has one wherever it is mentioned. */
-function responseNameOf({ fields }: FilterPlace): string {
-  const [first] = fields.keys();
-  return (first!.alias ?? first!.name).value;
-}
+const nameOf = ({ fields }: FilterPlace | OrderPlace): string => responseNameOf([...fields.keys()][0]!);
 
 const notHere = (type: string): CodedError =>
   badUserInput(`A ${type} cannot filter by what another store has.`, {

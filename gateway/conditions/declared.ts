@@ -3,106 +3,23 @@
  * by the filter's input type, and by their names.
  */
 import {
-  astFromValue,
   getNamedType,
-  getNullableType,
   isInputObjectType,
-  isListType,
-  isObjectType,
   Kind,
   parse,
   parseConstValue,
-  print,
   valueFromASTUntyped,
   type ConstDirectiveNode,
-  type GraphQLField,
   type GraphQLInputObjectType,
   type GraphQLObjectType,
-  type GraphQLOutputType,
   type GraphQLSchema,
 } from 'graphql';
 import { featureOf, linksOf } from '#gateway/plan/links.ts';
 import { CONDITION_DIRECTIVES, CONDITIONS_LINK, type LeadsArguments } from '#subgraphs/shared/conditions.ts';
-
-/** A root field that lists a type by a filter. */
-export interface TypeList {
-  readonly type: string;
-  readonly field: string;
-  /** The argument that takes the filter. */
-  readonly argument: string;
-  /** The filter's input type. */
-  readonly filter: string;
-  /** The field of the type that is its key, and that of the filter that takes keys. */
-  readonly key: string;
-  /** The most keys of one `in`. */
-  readonly values: number;
-  /** The most items of a page. */
-  readonly page: number;
-  /** Whether it tells how many there are. */
-  readonly counts: boolean;
-  /** How many items come where `first` is absent; undefined where nobody says. */
-  readonly first: number | undefined;
-  /** The most items of all pages together; Infinity where the list goes on to its end. */
-  readonly most: number;
-  /** The arguments, and their values, for which the order of its items does not depend on which of them take part. */
-  readonly steady: readonly { readonly argument: string; readonly value: unknown }[];
-}
-
-/** A condition that one input type gains: on what a field of the filtered type leads to. */
-export interface ForeignCondition {
-  /** The field of the filtered type, and the condition's name. */
-  readonly name: string;
-  /** The input type that has it, and what that filters. */
-  readonly filter: string;
-  readonly type: string;
-  /** Whether it is on many: `some`, `every` and `none` of them. */
-  readonly many: boolean;
-  /** How what is there is listed. */
-  readonly target: TypeList;
-  /** How what is filtered is listed, where it can be. */
-  readonly source: TypeList | undefined;
-  /** The filter's field that takes keys, and whose they are: of the target (`by`), or of what is filtered (`back` leads to it). */
-  readonly column: string;
-  readonly back: { readonly field: string; readonly many: boolean } | undefined;
-  readonly values: number;
-  /** The arguments of the link that the condition takes too. */
-  readonly takes: readonly LinkArgument[];
-  /** The field of the link's connection that is true where it lacks some of what there is. */
-  readonly cut: string | undefined;
-}
-
-/** Arguments that a field is given, by name. */
-export type GivenArguments = ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
-
-/** An argument of a link, such as how far it goes. */
-export interface LinkArgument {
-  readonly name: string;
-  readonly type: string;
-  readonly description: string | undefined;
-  readonly defaultValue: unknown;
-  /** The same as GraphQL writes it. */
-  readonly literal: string | undefined;
-  /** For the way back each of these values is the other. */
-  readonly turns: readonly [string, string] | undefined;
-}
-
-/** A name for a way of several links. */
-export interface ThroughCondition {
-  readonly name: string;
-  readonly filter: string;
-  readonly links: readonly ForeignCondition[];
-}
-
-export type DeclaredCondition = ForeignCondition | ThroughCondition;
-
-/** By the filter's input type, and by name. */
-export type DeclaredConditions = ReadonlyMap<string, ReadonlyMap<string, DeclaredCondition>>;
-
-export interface Declared {
-  readonly conditions: DeclaredConditions;
-  /** By the root field. */
-  readonly lists: ReadonlyMap<string, TypeList>;
-}
+import { declaredOrders } from './declared-orders.ts';
+import { rankConditionOf } from './declared-ranks.ts';
+import type { Declared, DeclaredCondition, ForeignCondition, ThroughCondition, TypeList } from './declared-types.ts';
+import { isOwn, linkedType, takenArgument, takesKeys } from './schema-parts.ts';
 
 const DEFAULTS = Object.fromEntries(
   CONDITION_DIRECTIVES.get('lists')!.args.map(({ name, defaultValue }) => [name, defaultValue] as const),
@@ -111,6 +28,7 @@ const DEFAULTS = Object.fromEntries(
 interface Declarations {
   readonly lists: { readonly field: string; readonly arguments: Readonly<Record<string, unknown>> }[];
   readonly leads: ({ readonly type: string; readonly field: string } & LeadsArguments)[];
+  readonly ranks: { readonly field: string; readonly arguments: Readonly<Record<string, unknown>> }[];
 }
 
 function declarationsOf(supergraphSdl: string): Declarations | undefined {
@@ -121,8 +39,8 @@ function declarationsOf(supergraphSdl: string): Declarations | undefined {
   if (link === undefined) return undefined;
   const named = (name: string): string =>
     link.imports.get(`@${name}`)?.slice(1) ?? `${link.as ?? featureOf(link.url)}__${name}`;
-  const [lists, leads] = [named('lists'), named('leads')];
-  const found: Declarations = { lists: [], leads: [] };
+  const [lists, leads, ranks] = [named('lists'), named('leads'), named('ranks')];
+  const found: Declarations = { lists: [], leads: [], ranks: [] };
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
     const type = definition.name.value;
@@ -130,6 +48,8 @@ function declarationsOf(supergraphSdl: string): Declarations | undefined {
       for (const directive of directives) {
         if (directive.name.value === lists && type === 'Query')
           found.lists.push({ field: name.value, arguments: argumentsOf(directive) });
+        if (directive.name.value === ranks && type === 'Query')
+          found.ranks.push({ field: name.value, arguments: argumentsOf(directive) });
         if (directive.name.value === leads)
           found.leads.push({ type, field: name.value, ...(argumentsOf(directive) as LeadsArguments) });
       }
@@ -151,7 +71,7 @@ export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): D
   const declared = declarationsOf(supergraphSdl);
   const query = api.getQueryType();
   const byField = new Map<string, TypeList>();
-  if (declared === undefined || query == null) return { conditions, lists: byField };
+  if (declared === undefined || query == null) return { conditions, lists: byField, orders: new Map() };
   const lists = new Map<string, TypeList>();
   const filtered = new Map<string, { type: string; through: readonly string[] }>();
   for (const { field, arguments: given } of declared.lists) {
@@ -179,15 +99,12 @@ export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): D
       const condition = throughOf(filter, said, conditions);
       if (condition !== undefined) add(condition);
     }
-  return { conditions, lists: byField };
+  const ranks = declared.ranks.flatMap(
+    ({ field, arguments: given }) => rankConditionOf(api, field, given, lists) ?? [],
+  );
+  for (const condition of ranks) add(condition);
+  return { conditions, lists: byField, orders: declaredOrders(api, lists.values(), ranks) };
 }
-
-/** Marks what this room has added, in its description: the widened schema is read again. */
-export const MARK = ' The gateway asks the store that has it.';
-
-/** Whether this room has added it. */
-const isOwn = (added: { readonly description?: string | null } | null | undefined): boolean =>
-  added?.description?.endsWith(MARK) === true;
 
 function listOf(
   query: GraphQLObjectType,
@@ -227,21 +144,6 @@ function steadyOf(said: string): TypeList['steady'][number] {
 const joins = (filter: GraphQLInputObjectType): boolean =>
   ['and', 'or'].every((name) => getNamedType(filter.getFields()[name]?.type) === filter);
 
-function takesKeys(filter: GraphQLInputObjectType, field: string): boolean {
-  const operators = getNamedType(filter.getFields()[field]?.type);
-  return isInputObjectType(operators) && ['in', 'notIn'].every((name) => operators.getFields()[name] !== undefined);
-}
-
-/** What a field leads to: the type of a connection's nodes, or an object. */
-function linkedType(type: GraphQLOutputType): { node: GraphQLObjectType; many: boolean } | undefined {
-  const named = getNamedType(type);
-  if (!isObjectType(named) || isListType(getNullableType(type))) return undefined;
-  const { nodes, pageInfo } = named.getFields();
-  if (nodes === undefined || pageInfo === undefined) return { node: named, many: false };
-  const node = getNamedType(nodes.type);
-  return isObjectType(node) ? { node, many: true } : undefined;
-}
-
 function conditionOf(
   api: GraphQLSchema,
   filter: string,
@@ -264,26 +166,6 @@ function conditionOf(
   return { ...common, source, column: source.key, back: { field: back!, many: there.many }, values: source.values };
 }
 
-/** @param turns `direction: OUT IN` */
-function takenArgument(
-  { args }: GraphQLField<unknown, unknown>,
-  name: string,
-  turns: string | undefined,
-): LinkArgument | undefined {
-  const found = args.find((each) => each.name === name);
-  if (found === undefined) return undefined;
-  const literal = found.defaultValue === undefined ? undefined : astFromValue(found.defaultValue, found.type);
-  const [turned, one, other] = turns?.split(/[:\s]+/) ?? [];
-  return {
-    name,
-    type: String(getNullableType(found.type)),
-    description: found.description ?? undefined,
-    defaultValue: found.defaultValue,
-    literal: literal == null ? undefined : print(literal),
-    turns: turned === name && one !== undefined && other !== undefined ? [one, other] : undefined,
-  };
-}
-
 function throughOf(
   filter: string,
   said: string,
@@ -293,7 +175,7 @@ function throughOf(
   const links: ForeignCondition[] = [];
   for (const step of way?.split('.') ?? []) {
     const link = conditions.get(links.at(-1)?.target.filter ?? filter)?.get(step);
-    if (link === undefined || 'links' in link) return undefined;
+    if (link === undefined || 'links' in link || 'rank' in link) return undefined;
     links.push(link);
   }
   return links.length < 2 ? undefined : { name: name!, filter, links };

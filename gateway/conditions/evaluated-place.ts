@@ -1,7 +1,8 @@
 /** The filter of one place in an operation, worked out in whichever way can be gone. */
 import { getNamedType, GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
 import type { FilterValue } from './asking.ts';
-import { WalkInstead, type Evaluation } from './evaluation.ts';
+import type { Evaluation } from './evaluation.ts';
+import { WalkInstead } from './steps.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
 import { partsOf, type FilterParts } from './terms.ts';
 import { canWalk, isTooCostly, walked } from './walk.ts';

@@ -20,64 +20,15 @@ import {
 } from 'graphql';
 import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from './asking.ts';
-import type { TypeList } from './declared.ts';
+import type { RankCondition, TypeList } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
 import { addKeys, both, type KeySet } from './key-sets.ts';
+import { scoredKeys } from './scored.ts';
+import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
 
-/** What one condition came to, for `extensions.trace`. Times are in milliseconds. */
-export interface ConditionTrace {
-  /** Such as `DocumentFilter.entities.some`; of a list that is walked, the filter alone. */
-  condition: string;
-  way: 'push' | 'candidates' | 'walk';
-  /** What matches there, and what meets the list's own conditions, as they were counted; absent where nobody counted. */
-  estimated?: { matching: number | null; candidates: number | null };
-  /** Objects that were read, and keys that they came to. */
-  read: number;
-  keys: number;
-  /** Why the way was changed in the middle. */
-  changed?: string;
-  /** The bound before which it ended, where the client takes what was found by then. */
-  approximate?: string;
-  startMs: number;
-  durationMs: number;
-}
-
-/** A condition could not be looked at. */
-export class ConditionFailed extends Error {
-  readonly condition: string;
-
-  constructor(condition: string, cause: unknown) {
-    super(`The condition ${condition} could not be looked at.`, { cause });
-    this.name = 'ConditionFailed';
-    this.condition = condition;
-  }
-}
-
-/** To walk the list reads less than to work out its condition. */
-export class WalkInstead extends Error {
-  /** Objects that working it out would read; Infinity where that cannot be done. */
-  readonly otherwise: number;
-
-  constructor(otherwise: number) {
-    super('Walking the list reads less.');
-    this.name = 'WalkInstead';
-    this.otherwise = otherwise;
-  }
-}
-
-/** What is known of who is asked for. */
-export interface Scope {
-  /** All that are in question meet it: the keys of a few. */
-  readonly within?: FilterValue;
-  /** How many have to be found where the list can be walked. */
-  readonly walk?: number | undefined;
-  /** Whether what was found before a bound is enough. Never where more of it would let less through. */
-  readonly partial?: boolean | undefined;
-}
-
 /** Of one operation: what is written twice is looked at once. */
-export class Evaluation {
+export class Evaluation implements Steps {
   readonly trace: ConditionTrace[] = [];
   readonly schema: GraphQLSchema;
   readonly filters: Filters;
@@ -118,15 +69,20 @@ export class Evaluation {
     const conditions = this.filters.conditions.get(type.name);
     const own: Record<string, unknown> = {};
     const terms: Term[] = [];
+    const ranks: [RankCondition, FilterValue][] = [];
     for (const [name, given] of Object.entries(value)) {
       const condition = conditions?.get(name);
-      if (condition === undefined) {
+      if (condition !== undefined && 'rank' in condition) {
+        if (given !== null && given !== undefined) ranks.push([condition, given as FilterValue]);
+      } else if (condition === undefined) {
         const inner = fields[name]!.type;
         own[name] = await this.resolve(inner, given, scopeOf(name, getNamedType(inner) === type, scope));
       } else if (given !== null && given !== undefined) terms.push(...termsOf(condition, given as FilterValue));
     }
     // One after the other: each narrows what the next has to look at.
     for (const term of terms) addKeys(own, await this.#keysOf(term, own, scope), term.condition.values);
+    for (const [condition, given] of ranks)
+      addKeys(own, await scoredKeys(this, condition, given, own, scope), condition.source.values);
     return own;
   }
 

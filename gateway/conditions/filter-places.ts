@@ -26,9 +26,11 @@ import {
   type ValueNode,
   type VariableDefinitionNode,
 } from 'graphql';
+import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
-import type { Declared, DeclaredConditions, TypeList } from './declared.ts';
-import { APPROXIMATE, APPROXIMATE_DESCRIPTION, askedOf, type Asked } from './asked.ts';
+import type { Declared, DeclaredConditions, DeclaredOrder, TypeList } from './declared-types.ts';
+import { APPROXIMATE, APPROXIMATE_DESCRIPTION, askedOf, responseNameOf, type Asked, type Fragments } from './asked.ts';
+import { byKeys, variableNode } from './by-keys.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -50,15 +52,33 @@ export interface FilterPlace {
   readonly approximate: ValueNode | undefined;
 }
 
+/** What a list of an operation is sorted by, where that may be of another store. */
+export interface OrderPlace {
+  readonly order: DeclaredOrder;
+  readonly type: GraphQLInputType;
+  readonly value: ValueNode;
+  readonly fields: Map<FieldNode, GraphQLField<unknown, unknown>>;
+  readonly guards: (readonly DirectiveNode[])[];
+  /** The list, where it is one at the root. */
+  readonly list: TypeList | undefined;
+  /** The variables that stand for its filter and for the length of its page. */
+  readonly where: string;
+  readonly first: string;
+}
+
 export interface FilteredOperation {
   readonly operation: OperationDefinitionNode;
   readonly places: readonly FilterPlace[];
+  readonly orders: readonly OrderPlace[];
+  readonly fragments: Fragments;
   /** Whether it has arguments that are the gateway's own. */
   readonly hasOwnArguments: boolean;
-  /** With variables in the places; made when it is first needed. */
-  readonly rewritten: () => DocumentNode;
-  /** The same, with `__typename` in the place of these fields. */
-  without(fields: ReadonlySet<FieldNode>): DocumentNode;
+  /**
+   * With variables in the places.
+   * @param ordered lists that are asked for by keys
+   * @param without fields in whose place `__typename` stands
+   */
+  rewritten(ordered: ReadonlySet<OrderPlace>, without?: ReadonlySet<FieldNode>): DocumentNode;
   /** Values of variables that the client left out. */
   readonly defaults: Variables;
 }
@@ -74,6 +94,13 @@ export function filterPlaces(
   const byText = new Map<string, FilterPlace>();
   const byArgument = new Map<ArgumentNode, FilterPlace>();
   const ownArguments = new Set<ArgumentNode>();
+  const orders = new Map<string, OrderPlace>();
+  const newVariable = (): string => {
+    let variable = `conditions_${made++}`;
+    while (taken.has(variable)) variable = `_${variable}`;
+    return variable;
+  };
+  let made = 0;
   const types = new TypeInfo(schema);
   const query = schema.getQueryType();
   const used = separateOperations(document)[operation.name?.value ?? '']!;
@@ -88,19 +115,41 @@ export function filterPlaces(
     if (list !== undefined && types.getArgument()?.description === APPROXIMATE_DESCRIPTION)
       return void ownArguments.add(node);
     const type = types.getArgument()?.type;
+    const order = type && filters.orders.get(getNamedType(type).name);
+    if (order !== undefined) {
+      if (isPlainOrder(node.value, order)) return;
+      const field = fields.at(-1)!;
+      const key = list === undefined ? print(node.value) : `${responseNameOf(field)} at the root`;
+      let place = orders.get(key);
+      if (place === undefined)
+        orders.set(
+          key,
+          (place = {
+            order,
+            type: type!,
+            value: node.value,
+            fields: new Map(),
+            guards: [],
+            list,
+            where: newVariable(),
+            first: newVariable(),
+          }),
+        );
+      place.fields.set(field, types.getFieldDef()!);
+      place.guards.push(guards.flat());
+      return;
+    }
     if (type === undefined || !filters.reaching.has(getNamedType(type).name) || isPlain(node.value, type, filters))
       return;
     const field = fields.at(-1)!;
     const isList = list?.argument === node.name.value;
     // A list at the root has a filter of its own: it may be worked out by walking it.
-    const owner = isList ? (field.alias ?? field.name).value : '';
+    const owner = isList ? responseNameOf(field) : '';
     const key = `${owner} ${String(type)} ${print(sorted(node.value))}`;
     let place = byText.get(key);
     if (place === undefined) {
-      let variable = `conditions_${byText.size}`;
-      while (taken.has(variable)) variable = `_${variable}`;
       place = {
-        variable,
+        variable: newVariable(),
         type,
         value: node.value,
         fields: new Map(),
@@ -120,18 +169,22 @@ export function filterPlaces(
     if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT) guards.pop();
   };
   visit(used, visitWithTypeInfo(types, { enter, leave }));
-  if (byArgument.size === 0 && ownArguments.size === 0) return undefined;
-  const fragments = new Map(
+  if (byArgument.size === 0 && ownArguments.size === 0 && orders.size === 0) return undefined;
+  const fragments: Fragments = new Map(
     used.definitions.flatMap((each) =>
       each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [],
     ),
   );
   for (const place of byText.values())
     if (place.list !== undefined) place.asked = askedOf(place.fields.keys(), fragments);
-  const rewrite = (left: ReadonlySet<FieldNode>): DocumentNode =>
+  const rewrite = (ordered: ReadonlySet<OrderPlace>, left: ReadonlySet<FieldNode>): DocumentNode =>
     withVariables(
       visit(used, {
-        Field: (node) => (left.has(node) ? typenameFor(node) : undefined),
+        Field: (node) => {
+          if (left.has(node)) return typenameFor(node);
+          for (const place of ordered) if (place.fields.has(node)) return byKeys(node, place);
+          return undefined;
+        },
         Argument: (node) => {
           if (ownArguments.has(node)) return null;
           const place = byArgument.get(node);
@@ -139,15 +192,32 @@ export function filterPlaces(
         },
       }),
       operation.name?.value,
-      [...byText.values()],
+      [
+        ...byText.values(),
+        ...[...ordered].flatMap(({ where, first, list }) => [
+          { variable: where, type: list!.filter },
+          { variable: first, type: 'Int' },
+        ]),
+      ],
     );
-  let rewritten: DocumentNode | undefined;
+  const rewritten = new Map<string, DocumentNode>();
+  const all = [...orders.values()];
   return {
     operation,
     places: [...byText.values()],
+    orders: all,
+    fragments,
     hasOwnArguments: ownArguments.size > 0,
-    rewritten: () => (rewritten ??= rewrite(new Set())),
-    without: rewrite,
+    rewritten: (ordered, without) => {
+      if (without !== undefined) return rewrite(ordered, without);
+      const key = all.map((place) => (ordered.has(place) ? '1' : '0')).join('');
+      let document = rewritten.get(key);
+      if (document === undefined) {
+        document = rewrite(ordered, new Set());
+        if (rewritten.size < CONDITIONS.kept) rewritten.set(key, document);
+      }
+      return document;
+    },
     defaults: Object.fromEntries(
       (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
         defaultValue === undefined ? [] : [[variable.name.value, jsonOfLiteral(defaultValue)]],
@@ -181,7 +251,7 @@ export function valueOf(value: ValueNode, outer: GraphQLInputType, variables: Va
 const decides = ({ name }: DirectiveNode): boolean => name.value === 'skip' || name.value === 'include';
 
 /** Whether any field that has the filter may be asked for. */
-export const isAskedFor = ({ guards }: FilterPlace, variables: Variables): boolean =>
+export const isAskedFor = ({ guards }: Pick<FilterPlace, 'guards'>, variables: Variables): boolean =>
   guards.some((directives) =>
     directives.every((directive) => {
       const given = directive.arguments?.[0]?.value;
@@ -208,9 +278,25 @@ function isPlain(value: ValueNode, outer: GraphQLInputType, filters: Filters): b
   });
 }
 
+/** Whether a literal says what the list's own store sorts by, and nothing else. */
+function isPlainOrder(value: ValueNode, order: DeclaredOrder): boolean {
+  if (value.kind === Kind.NULL) return true;
+  if (value.kind === Kind.LIST) return value.values.every((each) => isPlainOrder(each, order));
+  if (value.kind !== Kind.OBJECT) return false;
+  return (
+    value.fields.every(
+      ({ name, value: given }) =>
+        name.value === 'direction' ||
+        (name.value === 'field' && given.kind === Kind.ENUM && !order.ranks.has(given.value)),
+    ) && value.fields.some(({ name }) => name.value === 'field')
+  );
+}
+
 /** The input types with conditions on other stores. */
 export interface Filters {
   readonly conditions: DeclaredConditions;
+  /** By their input types. */
+  readonly orders: ReadonlyMap<string, DeclaredOrder>;
   /** By the root field. */
   readonly lists: ReadonlyMap<string, TypeList>;
   /** They, and those that have them somewhere in them. */
@@ -218,7 +304,7 @@ export interface Filters {
 }
 
 /** @param schema with the added conditions */
-export function filtersOf(schema: GraphQLSchema, { conditions, lists }: Declared): Filters {
+export function filtersOf(schema: GraphQLSchema, { conditions, lists, orders }: Declared): Filters {
   const reaching = new Set(conditions.keys());
   const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
   for (let before = -1; before !== reaching.size;) {
@@ -227,7 +313,7 @@ export function filtersOf(schema: GraphQLSchema, { conditions, lists }: Declared
       if (Object.values(input.getFields()).some(({ type }) => reaching.has(getNamedType(type).name)))
         reaching.add(input.name);
   }
-  return { conditions, lists, reaching };
+  return { conditions, lists, orders, reaching };
 }
 
 /** Fields of one response name say the same arguments, in whatever order: they get the same variable. */
@@ -238,8 +324,6 @@ function sorted(value: ValueNode): ValueNode {
   return { ...value, fields: fields.sort((one, other) => (one.name.value < other.name.value ? -1 : 1)) };
 }
 
-const variableNode = (name: string) => ({ kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } }) as const;
-
 const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
   kind: Kind.FIELD,
   alias: alias ?? name,
@@ -248,7 +332,11 @@ const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
 });
 
 /** The variables that are used, and those of the places. */
-function withVariables(document: DocumentNode, name: string | undefined, places: readonly FilterPlace[]): DocumentNode {
+function withVariables(
+  document: DocumentNode,
+  name: string | undefined,
+  places: readonly { readonly variable: string; readonly type: GraphQLInputType | string }[],
+): DocumentNode {
   const used = new Set<string>();
   const definitions = new Set<VariableDefinitionNode>();
   visit(document, {

@@ -1,7 +1,7 @@
 /** What filters ask of other stores, one condition after the other. */
 import { countConditions } from './count-conditions.ts';
 import type { AskedLink, FilterValue } from './asking.ts';
-import type { DeclaredCondition, ForeignCondition, GivenArguments } from './declared.ts';
+import type { ForeignCondition, GivenArguments, LinkArgument, LinkCondition } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
 import type { GraphQLInputObjectType } from 'graphql';
 
@@ -29,6 +29,15 @@ export function linkBack({ condition: { back, source, takes, cut }, given }: Ter
   return { ...back, key: source!.key, given: new Map(turned), cut };
 }
 
+/** What a condition gives of the arguments that it takes. */
+export function givenArguments(takes: readonly LinkArgument[], given: FilterValue): GivenArguments {
+  const own = takes.flatMap(({ name, type, required, defaultValue }) => {
+    const value = given[name] === undefined ? defaultValue : given[name];
+    return value === undefined ? [] : [[name, { type: required ? `${type}!` : type, value }] as const];
+  });
+  return own.length === 0 ? NONE : new Map(own);
+}
+
 /** What a condition asks, of one or of many. */
 export interface Term {
   readonly condition: ForeignCondition;
@@ -46,7 +55,7 @@ export const nameOf = ({ condition: { filter, name }, quantifier }: Term): strin
   `${filter}.${name}${quantifier === 'one' ? '' : `.${quantifier}`}`;
 
 /** The terms of one condition that a filter gives. */
-export function termsOf(declared: DeclaredCondition, given: FilterValue): Term[] {
+export function termsOf(declared: LinkCondition, given: FilterValue): Term[] {
   if ('links' in declared) {
     const [first, ...rest] = declared.links;
     const filter = rest.reduceRight<FilterValue>(
@@ -56,11 +65,7 @@ export function termsOf(declared: DeclaredCondition, given: FilterValue): Term[]
     return [{ condition: first!, quantifier: first!.many ? 'some' : 'one', filter, holds: true, given: NONE }];
   }
   if (!declared.many) return [{ condition: declared, quantifier: 'one', filter: given, holds: true, given: NONE }];
-  const own = declared.takes.flatMap(({ name, type, defaultValue }) => {
-    const value = given[name] === undefined ? defaultValue : given[name];
-    return value === undefined ? [] : [[name, { type, value }] as const];
-  });
-  const link = own.length === 0 ? NONE : new Map(own);
+  const link = givenArguments(declared.takes, given);
   return (['some', 'every', 'none'] as const).flatMap((quantifier) => {
     const filter = given[quantifier] as FilterValue | null | undefined;
     if (filter === null || filter === undefined) return [];
@@ -84,7 +89,9 @@ export function partsOf(type: GraphQLInputObjectType, value: FilterValue, filter
   let terms: Term[] | undefined = [];
   for (const [name, given] of Object.entries(value)) {
     const condition = conditions?.get(name);
-    if (condition !== undefined) {
+    if (condition !== undefined && 'rank' in condition) {
+      if (given !== null && given !== undefined) terms = undefined;
+    } else if (condition !== undefined) {
       if (given !== null && given !== undefined) terms?.push(...termsOf(condition, given as FilterValue));
     } else if (countConditions(fields[name]!.type, given, filters) === 0) plain[name] = given;
     else if (name === 'and') {

@@ -3,8 +3,9 @@
  * matches, that reads less than all that matches.
  */
 import { TooCostly, type AskedLink, type FilterValue, type Walked } from './asking.ts';
-import type { TypeList } from './declared.ts';
-import { ConditionFailed, type ConditionTrace, type Evaluation } from './evaluation.ts';
+import type { TypeList } from './declared-types.ts';
+import type { Evaluation } from './evaluation.ts';
+import { ConditionFailed, type ConditionTrace } from './steps.ts';
 import { addKeys } from './key-sets.ts';
 import { linkOf, type FilterParts } from './terms.ts';
 import type { WalkedList } from './walkable.ts';

@@ -4,7 +4,7 @@
  */
 import type { FieldNode, GraphQLField, ValueNode } from 'graphql';
 import { APPROXIMATE } from './asked.ts';
-import type { GivenArguments, TypeList } from './declared.ts';
+import type { GivenArguments, TypeList } from './declared-types.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
 
 /** A list as a client asked for it. */
@@ -35,7 +35,8 @@ export function walkOf({ list, asked, fields }: FilterPlace, variables: Variable
   return { list, given: new Map(others), first: size, after };
 }
 
-function argumentsOf(
+/** The arguments of a field, with those that it has by default; but not the gateway's own. */
+export function argumentsOf(
   { arguments: nodes = [] }: FieldNode,
   { args }: GraphQLField<unknown, unknown>,
   variables: Variables,

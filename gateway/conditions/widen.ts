@@ -11,13 +11,9 @@ import {
   type InputValueDefinitionNode,
 } from 'graphql';
 import { APPROXIMATE, APPROXIMATE_DESCRIPTION } from './asked.ts';
-import {
-  declaredConditions,
-  MARK,
-  type DeclaredCondition,
-  type ForeignCondition,
-  type LinkArgument,
-} from './declared.ts';
+import { declaredConditions } from './declared.ts';
+import type { DeclaredCondition, ForeignCondition, LinkArgument, RankCondition } from './declared-types.ts';
+import { MARK } from './schema-parts.ts';
 
 /**
  * @param apiSdl what clients see of a supergraph
@@ -29,18 +25,15 @@ export function widenedFilters(apiSdl: string, supergraphSdl: string): string {
   const lists = new Map<string, string>();
   const declared = declaredConditions(api, supergraphSdl);
   for (const [filter, byName] of declared.conditions) {
-    const fields = [...byName.values()].map((condition) => {
-      const type =
-        'links' in condition
-          ? condition.links.at(-1)!.target.filter
-          : condition.many
-            ? listFilter(api, condition, lists)
-            : condition.target.filter;
-      return `  ${JSON.stringify(described(condition))}\n  ${condition.name}: ${type}`;
-    });
+    const fields = [...byName.values()].map(
+      (condition) =>
+        `  ${JSON.stringify(described(condition))}\n  ${condition.name}: ${inputOf(api, condition, lists)}`,
+    );
     added.push(`extend input ${filter} {\n${fields.join('\n')}\n}`);
   }
   if (added.length === 0) return apiSdl;
+  for (const { field, ranks } of declared.orders.values())
+    added.push(`extend enum ${field} {\n${[...ranks.values()].map(rankOrder).join('\n')}\n}`);
   const filtered = new Set(
     [...declared.lists].filter(([, { filter }]) => declared.conditions.has(filter)).map(([field]) => field),
   );
@@ -69,7 +62,32 @@ function withArguments(apiSdl: string, query: string, lists: ReadonlySet<string>
   return print(document);
 }
 
+/** The type of a condition's value. */
+function inputOf(api: GraphQLSchema, condition: DeclaredCondition, inputs: Map<string, string>): string {
+  if ('links' in condition) return condition.links.at(-1)!.target.filter;
+  if ('rank' in condition) {
+    if (!isInputObjectType(api.getType(condition.input))) inputs.set(condition.input, rankInput(condition));
+    return condition.input;
+  }
+  return condition.many ? listFilter(api, condition, inputs) : condition.target.filter;
+}
+
+const rankInput = ({ input, rank: { field, takes } }: RankCondition): string =>
+  [
+    `"What is asked of \`${field}\`, which ranks what is filtered."`,
+    `input ${input} {`,
+    ...takes.map(argumentOf),
+    '}',
+  ].join('\n');
+
+function rankOrder({ name, order }: RankCondition): string {
+  const told = `By \`${name}\`, the greatest score first, equal scores by key; \`where\` must have it, by itself or within \`and\`. It stands alone, and is read forwards.${MARK}`;
+  return `  ${JSON.stringify(told)}\n  ${order}`;
+}
+
 function described(condition: DeclaredCondition): string {
+  if ('rank' in condition)
+    return `Its score in \`${condition.rank.field}\` is at least \`${condition.rank.least}\`; without that it filters nothing, and says what lists are sorted by as ${condition.order}.${MARK}`;
   if ('links' in condition)
     return `Leads by \`${condition.links.map(({ name }) => name).join('.')}\` to something that must match this.${MARK}`;
   return condition.many
@@ -103,7 +121,7 @@ function listFilter(api: GraphQLSchema, condition: ForeignCondition, lists: Map<
   return name;
 }
 
-function argumentOf({ name, type, description, literal }: LinkArgument): string {
+function argumentOf({ name, type, required, description, literal }: LinkArgument): string {
   const told = description === undefined ? '' : `  ${JSON.stringify(description)}\n`;
-  return `${told}  ${name}: ${type}${literal === undefined ? '' : ` = ${literal}`}`;
+  return `${told}  ${name}: ${type}${required ? '!' : ''}${literal === undefined ? '' : ` = ${literal}`}`;
 }

@@ -12,6 +12,7 @@ export const CONDITIONS_LINK = 'https://tributary.example/specs/conditions/v0.1'
 export type ConditionDirectives = {
   lists: { locations: 'FIELD_DEFINITION'; args: ListsArguments };
   leads: { locations: 'FIELD_DEFINITION'; args: LeadsArguments };
+  ranks: { locations: 'FIELD_DEFINITION'; args: RanksArguments };
 };
 
 export type LeadsArguments = {
@@ -47,6 +48,31 @@ type ListsArguments = {
   steady?: string[];
   /** Further conditions, each a name and the links that it stands for: `entity: document.entities`. */
   through?: string[];
+};
+
+export type RanksArguments = {
+  /** The argument that takes the filter of what is ranked. @default where */
+  filter?: string;
+  /** That filter's field that takes keys of the type by `in`. */
+  by: string;
+  /** The most values of such an `in`. @default 500 */
+  values?: number;
+  /** The condition that filters of the type gain. */
+  condition: string;
+  /** Arguments of the field that the condition takes. */
+  takes: string[];
+  /** Which of them is the least score. */
+  least: string;
+  /** What lists of the type can be sorted by, as an enum's value. */
+  order: string;
+  /** The edge's field with the score. @default score */
+  score?: string;
+  /** The connection's field that is true where some that belong there may be missing. @default none */
+  approximate?: string;
+  /** The most items of one page. @default 200 */
+  page?: number;
+  /** The most items of all its pages together. @default all there are */
+  most?: number;
 };
 
 /** A list in pages of the usual size, in which objects are looked up by this field. */
@@ -118,6 +144,55 @@ export const CONDITION_DIRECTIVES: ReadonlyMap<string, GraphQLDirective> = new M
         cut: {
           type: GraphQLString,
           description: 'The field of the connection that is true where it lacks some of what there is.',
+        },
+      },
+    }),
+    new GraphQLDirective({
+      name: 'ranks',
+      description:
+        'This connection has objects in the order of a score, the greatest first, equal scores by key; conditions on other types may ask how they score, and their lists be sorted by it.',
+      locations: field,
+      args: {
+        filter: {
+          type: new GraphQLNonNull(GraphQLString),
+          defaultValue: 'where',
+          description: 'The argument that takes the filter of what is ranked.',
+        },
+        by: {
+          type: new GraphQLNonNull(GraphQLString),
+          description: "That filter's field that takes keys of the type by `in`.",
+        },
+        values: {
+          type: new GraphQLNonNull(GraphQLInt),
+          defaultValue: 500,
+          description: 'The most values of such an `in`.',
+        },
+        condition: {
+          type: new GraphQLNonNull(GraphQLString),
+          description: 'The condition that filters of the type gain.',
+        },
+        takes: {
+          type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(GraphQLString))),
+          description: 'Arguments of this field, which the condition takes.',
+        },
+        least: { type: new GraphQLNonNull(GraphQLString), description: 'Which of them is the least score.' },
+        order: {
+          type: new GraphQLNonNull(GraphQLString),
+          description: "What lists of the type can be sorted by, as a value of their order's enum.",
+        },
+        score: {
+          type: new GraphQLNonNull(GraphQLString),
+          defaultValue: 'score',
+          description: "The edge's field with the score.",
+        },
+        approximate: {
+          type: GraphQLString,
+          description: "The connection's field that is true where some that belong there may be missing.",
+        },
+        page: { type: new GraphQLNonNull(GraphQLInt), defaultValue: 200, description: 'The most items of a page.' },
+        most: {
+          type: GraphQLInt,
+          description: 'The most items of all its pages together, where it ends before its end.',
         },
       },
     }),

@@ -194,6 +194,26 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 200,
   },
   window: { what: 'The most results that the pages of one search hold together.', unit: 'chunks', default: 1_000 },
+  rankedDocuments: {
+    what: 'The most documents that the pages of one ranking of documents hold together.',
+    unit: 'documents',
+    default: 10_000,
+  },
+  documentSearches: {
+    what: 'How often chunks are ranked for one ranking of documents, each time without the documents that are known. Past it the field fails with `QUERY_TOO_COSTLY`.',
+    unit: 'searches',
+    default: 50,
+  },
+  documentChunksFirst: {
+    what: 'How many chunks are ranked the first time; each time after, as many as a search holds.',
+    unit: 'chunks',
+    default: 200,
+  },
+  documentRankings: {
+    what: 'The most rankings of documents that one request keeps for the pages that follow.',
+    unit: 'rankings',
+    default: 20,
+  },
   fused: {
     what: 'How many of the best by meaning and by words are fused, whatever the page: pages read to different depths would not fit together.',
     unit: 'chunks',

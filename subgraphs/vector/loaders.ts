@@ -5,6 +5,7 @@ import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder, Reranker } from '#subgraphs/shared/ports.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
+import { NearDocuments } from './search/nearest-documents.ts';
 import { searchAll, type SearchPage, type SearchRequest } from './search/search.ts';
 import type { Searchable } from './search/shared-documents.ts';
 
@@ -13,6 +14,8 @@ type ByLimit<Item> = (limit: number) => DataLoader<string, Ranking<Item> | null>
 
 export interface VectorLoaders {
   readonly search: DataLoader<SearchRequest, SearchPage>;
+  /** The documents nearest to a query. */
+  readonly nearDocuments: NearDocuments;
   /** Null where the chunk has no vector. */
   readonly similarChunks: ByLimit<RankedChunk>;
   /** Null where no chunk of the document has a vector. */
@@ -66,6 +69,7 @@ export function createLoaders(
     });
     return {
       search,
+      nearDocuments: new NearDocuments(context, deps),
       text,
       contentHash,
       similarChunks: chunks.byLimit,

@@ -9,13 +9,15 @@ import { addMutations } from './mutations.ts';
 import { addRenewal } from './renewal.ts';
 import { addSearch } from './search.ts';
 import { addSimilar } from './similar.ts';
+import { addSimilarDocuments } from './similar-documents.ts';
 
 /** Builds the schema. Does not touch `deps` while building. */
 export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true, mutation: true });
   const loaders = createLoaders(() => deps);
   const { Chunk, Document } = addSimilar(subgraph, loaders);
-  addSearch(subgraph, deps, loaders, Chunk);
+  const filter = addSearch(subgraph, deps, loaders, Chunk);
+  addSimilarDocuments(subgraph, loaders, { Chunk, Document }, filter);
   addMutations(subgraph, deps, loaders, Chunk);
   addIndexing(subgraph, deps, loaders, Document);
   addRenewal(subgraph, deps);

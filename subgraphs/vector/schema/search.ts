@@ -1,4 +1,5 @@
 /** `Query.search`. */
+import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { tellUnknownKeys } from '#subgraphs/shared/filters/unknown-keys.ts';
@@ -24,12 +25,13 @@ import {
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 
+/** @returns which chunks take part */
 export function addSearch(
   subgraph: SubgraphSchema,
   deps: VectorSchemaDeps,
   loaders: (context: RequestContext) => VectorLoaders,
   Chunk: StubRef,
-): void {
+): InputRef<SearchFilterShape> {
   const { builder, shared } = subgraph;
   const Mode = builder.enumType('SearchMode', {
     description: 'How chunks are ranked.',
@@ -266,4 +268,5 @@ export function addSearch(
       },
     }),
   );
+  return Filter as unknown as InputRef<SearchFilterShape>;
 }

@@ -226,7 +226,8 @@ function placeIn({ items }: Ranking<RankedChunk>, chunkId: string): RankedScore 
   return at === -1 ? undefined : { score: items[at]!.score, rank: at + 1 };
 }
 
-async function embedTexts(
+/** The vectors of queries, by their texts. */
+export async function embedTexts(
   context: RequestContext,
   embedder: Embedder,
   texts: readonly string[],

@@ -7,7 +7,7 @@ import { parse, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { withConditions } from '#gateway/conditions/conditions-engine.ts';
-import type { ConditionTrace } from '#gateway/conditions/evaluation.ts';
+import type { ConditionTrace } from '#gateway/conditions/steps.ts';
 import { widenedFilters } from '#gateway/conditions/widen.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';

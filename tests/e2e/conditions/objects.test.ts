@@ -5,7 +5,7 @@
 import { parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
-import type { ConditionTrace } from '#gateway/conditions/evaluation.ts';
+import type { ConditionTrace } from '#gateway/conditions/steps.ts';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { fc } from '#tests/setup/property.ts';

@@ -53,6 +53,7 @@ const LISTS: Record<string, readonly string[]> = {
     '{ search(query: "pigeon", mode: HYBRID, ARGUMENTS) { PAGE } }',
     '{ search(query: "pigeon", mode: KEYWORD, ARGUMENTS) { PAGE } }',
   ],
+  'Query.similarDocuments': ['{ similarDocuments(query: "pigeon", ARGUMENTS) { PAGE } }'],
   'Query.runs': [
     '{ runs(ARGUMENTS) { PAGE } }',
     '{ runs(orderBy: [{ field: CREATED_AT, direction: ASC }], ARGUMENTS) { PAGE } }',

@@ -351,6 +351,18 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /similarTo: /,
+    'graphql',
+    async ({ text }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text }),
+      });
+      expect(await response.json()).toEqual({ data: { documents: { edges: expect.any(Array) } } });
+    },
+  ],
+  [
     /^\{ objects\(/,
     'graphql',
     async ({ text }) => {

@@ -136,6 +136,11 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       '(query: "kept between us", groupBy: DOCUMENT, rerank: true)',
       ...around(cursor('search'), 'query: "kept between us", '),
     ],
+    similarDocuments: [
+      '(query: "kept between us")',
+      `(query: "kept between us", minScore: -1, where: { documentId: { in: ${literal(w.documents)} } }, first: 5)`,
+      ...around(cursor('similarDocuments'), 'query: "kept between us", '),
+    ],
     documentIndexing: w.documents.map((id) => `(id: ${literal(id)})`),
     runEvents: [`(runId: ${literal(w.run)})`, `(runId: ${literal(w.run)}, after: "3", types: [CUSTOM, RUN_FINISHED])`],
     tenantEvents: [`(agentId: ${literal(w.agent)}, types: [CUSTOM, RUN_FINISHED])`, ...after(cursor('tenantEvents'))],

@@ -1,0 +1,19 @@
+/** A page of a list that is sorted by what another store has. */
+import { askedOrderOf, type WorkedOrder } from './asked-order.ts';
+import type { Fragments } from './asked.ts';
+import type { Evaluation } from './evaluation.ts';
+import { valueOf, type OrderPlace, type Variables } from './filter-places.ts';
+import { levelsOf } from './order-levels.ts';
+import { byRank } from './ranked-order.ts';
+
+/** @throws ConditionFailed, CodedError `BAD_USER_INPUT` */
+export async function orderedList(
+  evaluation: Evaluation,
+  place: OrderPlace,
+  fragments: Fragments,
+  variables: Variables,
+): Promise<WorkedOrder> {
+  const [level] = levelsOf(place.order, valueOf(place.value, place.type, variables));
+  const asked = askedOrderOf(place, fragments, variables, evaluation.schema);
+  return await byRank(evaluation, asked, level!.condition);
+}
