@@ -67,6 +67,12 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     unit: 'ms',
     default: 60_000,
   },
+  fields: {
+    what: 'The most fields of documents of one collection that are columns: those that most of the ones looked at have.',
+    unit: 'fields',
+    default: 500,
+  },
+  named: { what: 'The most fields of nested objects that a description names.', unit: 'fields', default: 20 },
   checkedSteps: {
     what: 'The most steps that patterns of one filter take over such rows, all together.',
     unit: 'steps',

@@ -24,6 +24,7 @@ const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<Source
   postgres: async (options) => (await import('./drivers/postgres/index.ts')).createPostgresSource(options),
   qdrant: async (options) => (await import('./drivers/qdrant/index.ts')).createQdrantSource(options),
   neo4j: async (options) => (await import('./drivers/neo4j/index.ts')).createNeo4jSource(options),
+  mongodb: async (options) => (await import('./drivers/mongodb/index.ts')).createMongodbSource(options),
   s3: async (options) => (await import('./drivers/s3/index.ts')).createS3Source(options),
   sqlite: async (options) => (await import('./drivers/sqlite/index.ts')).createSqliteSource(options),
   mariadb: async (options) => (await import('./drivers/mariadb/index.ts')).createMariadbSource(options),

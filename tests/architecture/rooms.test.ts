@@ -18,6 +18,7 @@ const STORE_CLIENTS: Record<string, string> = {
   'neo4j-driver': 'neo4j',
   '@neo4j': 'neo4j',
   '@qdrant': 'qdrant',
+  mongodb: 'mongodb',
   '@aws-sdk': 's3',
   openai: 'openai',
   ioredis: 'redis',

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { missingPrograms, runClient } from './provision/clients.ts';
 import { mariadb } from './provision/mariadb.ts';
+import { mongodb } from './provision/mongodb.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -88,6 +89,13 @@ const SERVICES: readonly Service[] = [
     suites: suitesOf(mariadb),
     port: 3306,
     env: (address, password) => ({ TEST_MARIADB_URL: `mariadb://root:${password}@${address}/` }),
+  },
+  {
+    name: 'mongodb',
+    title: 'MongoDB',
+    suites: suitesOf(mongodb),
+    port: 27017,
+    env: (address, password) => ({ TEST_MONGODB_URL: `mongodb://root:${password}@${address}/?authSource=admin` }),
   },
   {
     name: 'redis',

@@ -1,5 +1,6 @@
 import { keycloak } from './provision/keycloak.ts';
 import { mariadb } from './provision/mariadb.ts';
+import { mongodb } from './provision/mongodb.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -10,7 +11,18 @@ import { temporal } from './provision/temporal.ts';
 import { toxiproxy } from './provision/toxiproxy.ts';
 
 /** The stores that can be provisioned, those that take longest from cold first. */
-export const STORES: readonly Store[] = [temporal, keycloak, neo4j, s3, postgres, mariadb, qdrant, redis, toxiproxy];
+export const STORES: readonly Store[] = [
+  temporal,
+  keycloak,
+  neo4j,
+  s3,
+  mongodb,
+  postgres,
+  mariadb,
+  qdrant,
+  redis,
+  toxiproxy,
+];
 
 /** Suites that need several stores at once; they run when all of them are up. */
 export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[] = [

@@ -13,6 +13,7 @@ export const KINDS = {
   postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'], writes: true },
   qdrant: { schemes: ['qdrant:', 'qdrants:'], schemas: ['public'] },
   neo4j: { schemes: ['neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:'], schemas: ['graph'] },
+  mongodb: { schemes: ['mongodb:', 'mongodb+srv:'], schemas: [] },
   s3: { schemes: ['s3:', 's3+http:'], schemas: [] },
   sqlite: { schemes: ['sqlite:'], schemas: ['main'] },
   mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [], writes: true },

@@ -395,6 +395,9 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   // tests/contract/sources-neo4j.test.ts asks it of a Neo4j.
   [/Actress/, 'cypher', ({ text }) => expect(text).toContain('CREATE')],
   [/^\{ actresses\(/, 'graphql', ({ text }) => void parse(text)],
+  // tests/contract/sources-mongodb.test.ts asks it of a MongoDB.
+  [/^sources:[^]*kind: mongodb/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
+  [/^\{ tickets\([^]*assignee/, 'graphql', ({ text }) => void parse(text)],
   [/^sources:[^]*kind: s3/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   // tests/contract/sources-s3.test.ts asks it of a bucket.
   [/CREATE TABLE letters/, 'sql', ({ text }) => expect(text).toContain('scan_key')],

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { chmod, cp, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { missingPrograms, runClient } from './clients.ts';
 import { NotProvisioned } from './store.ts';
@@ -14,6 +15,10 @@ export interface GoProgram {
   readonly program: string;
   /** The module's checksum, as go.sum files write it. */
   readonly sum: string;
+  /** Files that the module lacks, and what they hold: it is built from a copy that has them. */
+  readonly adds?: Readonly<Record<string, string>>;
+  /** Of its parts that can be left out, those that are. */
+  readonly tags?: string;
 }
 
 const folderOf = (name: string, { version, sum }: GoProgram): string =>
@@ -32,14 +37,47 @@ export async function goProgramUnavailable(
 export async function goProgram(workplace: Workplace, name: string, program: GoProgram): Promise<string> {
   const folder = await cached(workplace, folderOf(name, program), async (folder) => {
     const wanted = `${program.module}@${program.version}`;
-    workplace.say(`${name}: go install ${program.module}/${program.package}@${program.version} …`);
+    const how = program.adds === undefined ? 'install' : 'build';
+    workplace.say(`${name}: go ${how} ${program.module}/${program.package}@${program.version} …`);
     const options = { cwd: folder, env: { GOBIN: folder, GOWORK: 'off', GO111MODULE: 'on' } };
-    await runClient('go', ['install', `${program.module}/${program.package}@${program.version}`], options);
-    const built = await runClient('go', ['version', '-m', join(folder, program.program)], options);
-    const found = built.map((line) => line.trim().split(/\s+/)).find(([kind]) => kind === 'mod');
-    if (found?.[1] !== program.module || found[2] !== program.version || found[3] !== program.sum) {
-      throw new NotProvisioned(`${wanted} was to be ${program.sum}; Go delivered ${found?.slice(1).join(' ')}.`);
-    }
+    const found = await (program.adds === undefined ? installed : builtWithMore)(folder, program, options);
+    if (found !== program.sum)
+      throw new NotProvisioned(`${wanted} was to be ${program.sum}; Go delivered ${String(found)}.`);
   });
   return join(folder, program.program);
+}
+
+type Options = Parameters<typeof runClient>[2];
+
+/** @returns the checksum of what was delivered */
+async function installed(folder: string, program: GoProgram, options: Options): Promise<string | undefined> {
+  await runClient('go', ['install', `${program.module}/${program.package}@${program.version}`], options);
+  const built = await runClient('go', ['version', '-m', join(folder, program.program)], options);
+  const [, module, version, sum] = built.map((line) => line.trim().split(/\s+/)).find(([kind]) => kind === 'mod') ?? [];
+  return module === program.module && version === program.version ? sum : `${module} ${version} ${sum}`;
+}
+
+/** Likewise; the checksum is the download's. */
+async function builtWithMore(folder: string, program: GoProgram, options: Options): Promise<string | undefined> {
+  const { module, version, adds = {}, tags = '' } = program;
+  const told = await runClient('go', ['mod', 'download', '-json', `${module}@${version}`], options);
+  const { Dir, Sum } = JSON.parse(told.slice(told.indexOf('{')).join('\n')) as { Dir: string; Sum: string };
+  const source = join(folder, 'source');
+  await cp(Dir, source, { recursive: true });
+  try {
+    for (const [path, content] of Object.entries(adds)) {
+      // Go's cache may not be written to, and neither may copies of it.
+      await chmod(dirname(join(source, path)), 0o755);
+      await writeFile(join(source, path), content);
+    }
+    const output = join(folder, program.program);
+    await runClient('go', ['build', '-buildvcs=false', '-tags', tags, '-o', output, `./${program.package}`], {
+      ...options,
+      cwd: source,
+    });
+  } finally {
+    await runClient('chmod', ['-R', 'u+w', source], options);
+    await rm(source, { recursive: true, force: true });
+  }
+  return Sum;
 }

@@ -82,6 +82,20 @@ export const TOXIPROXY = {
   sum: 'h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=',
 } as const;
 
+/**
+ * MongoDB's protocol over SQLite, under the Apache licence, which is why it is in a registry. Its makers' builds add a file
+ * with its version, without which it does not start.
+ */
+export const FERRETDB = {
+  version: 'v1.24.2',
+  module: 'github.com/FerretDB/FerretDB',
+  package: 'cmd/ferretdb',
+  program: 'ferretdb',
+  sum: 'h1:trrUU0LbmusMbyubhPS1IELncvrIwKrsRT2LW1UUWCw=',
+  adds: { 'build/version/version.txt': 'v1.24.2' },
+  tags: 'ferretdb_no_postgresql',
+} as const;
+
 /** Its development server; building it takes four to nine minutes on two cores. */
 export const TEMPORAL = {
   version: 'v1.5.1',

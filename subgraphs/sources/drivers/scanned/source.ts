@@ -2,13 +2,13 @@
  * Sources whose stores neither sort by any column nor follow links: they read rows that may match, and what they do not
  * check, sort and cut is done here, over a bounded number of rows.
  */
-import { compareCodePoints } from '#subgraphs/shared/code-points.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { byValue, compareNumbers, ExactNumber } from '#subgraphs/shared/exact-number.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { byValue, ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { Condition, Operand } from '#subgraphs/shared/filters/condition.ts';
 import { checkOf } from '#subgraphs/shared/filters/holds.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
 import { SOURCES } from '../../bounds.ts';
 import type {
   Catalog,
@@ -21,10 +21,11 @@ import type {
   SourceOptions,
   SourceRow,
 } from '../../driver.ts';
+import { comparing, isBehind, rowIn, type Row, type StoredRow } from './order.ts';
+import { isTooMany, tooMany } from './too-many.ts';
 import { comparableOf, textOf, valueOf } from './values.ts';
 
-/** A row as it is kept, by column. */
-export type StoredRow = Readonly<Record<string, JsonValue | undefined>>;
+export type { StoredRow } from './order.ts';
 
 export interface Scan {
   readonly relation: Relation;
@@ -34,16 +35,38 @@ export interface Scan {
   readonly after?: string | undefined;
 }
 
+export interface OrderedScan extends Omit<Scan, 'after'> {
+  readonly order: readonly OrderLevel[];
+  readonly after: readonly (string | null)[] | undefined;
+}
+
+export interface Counted {
+  /** The columns that they are counted by. */
+  readonly stored: StoredRow;
+  readonly count: number;
+}
+
 /** What a kind of store has to do. */
 export interface RowStore {
   introspect(schemas: readonly string[]): Promise<Catalog>;
-  /** The column in whose order, rising, rows are read. */
-  readonly ordered: string;
+  /** The column in whose order, rising, rows are read; absent where that is none's. */
+  readonly ordered?: string;
   /**
    * Reads rows of the tenant, page by page.
    * @param size of a page, about
    */
   pages(context: RequestContext, scan: Scan, size: number): AsyncIterable<readonly StoredRow[]>;
+  /**
+   * Reads rows of the tenant in an order, of a store that sorts by its first level; undefined where it does not by that one.
+   * What is read meets at least what the store checks, and is in the order of all levels.
+   */
+  inOrder?(context: RequestContext, scan: OrderedScan, size: number): AsyncIterable<readonly StoredRow[]> | undefined;
+  /** Counts rows that have the same in these fields, of no fields all; undefined where the store does not check all of it. */
+  count?(
+    context: RequestContext,
+    scan: Omit<Scan, 'after'>,
+    by: readonly string[],
+  ): Promise<readonly Counted[] | undefined>;
   /** Of rows that are answered, what reading them did not give. */
   readonly details?: {
     readonly columns: ReadonlySet<string>;
@@ -52,12 +75,6 @@ export interface RowStore {
   };
   health: SourceDriver['health'];
   close: SourceDriver['close'];
-}
-
-interface Row {
-  readonly stored: StoredRow;
-  /** By field; made when it is first asked for. */
-  readonly of: (field: string) => JsonValue | undefined;
 }
 
 export function scannedSource(store: RowStore, options: SourceOptions): SourceDriver {
@@ -81,23 +98,66 @@ class ScannedSource {
   }
 
   async list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]> {
+    const { relation, parents, where, limit } = request;
+    if (limit === 0 || parents?.keys.length === 0 || isRefused(context, relation))
+      return (parents?.keys ?? [[]]).map(() => []);
+    const own = where && (await this.#plain(context, relation, where));
+    const wanted = (await this.#walked(context, request, own)) ?? (await this.#sorted(context, request, own));
+    const whole = await this.#detailed(context, request, wanted);
+    return whole.map((rows) => rows.map((stored) => rowOf(request, stored)));
+  }
+
+  /** Rows that the store reads in their order; undefined where it does not, or reads those of several parents better at once. */
+  async #walked(
+    context: RequestContext,
+    { relation, parents, order, after, offset = 0, limit }: ListRequest,
+    own: Condition | undefined,
+    several = false,
+  ): Promise<StoredRow[][] | undefined> {
+    if (order.length === 0 || (parents !== undefined && parents.keys.length > 1 && !several)) return undefined;
+    const walk = async (key: readonly string[] | undefined): Promise<StoredRow[] | undefined> => {
+      const where = withParents(relation, own, key && parents && { ...parents, keys: [key] });
+      const pages = this.#store.inOrder?.(context, { relation, where, order, after }, offset + limit);
+      if (pages === undefined) return undefined;
+      const rows: StoredRow[] = [];
+      for await (const { stored } of this.#checked(context, relation, where, pages))
+        if (rows.push(stored) === offset + limit) break;
+      return rows.slice(offset);
+    };
+    const keys = parents?.keys ?? [undefined];
+    const lists = await mapBounded(keys, this.#options.poolSize, walk);
+    return lists.every((rows) => rows !== undefined) ? lists : undefined;
+  }
+
+  /** Rows that are sorted here. */
+  async #sorted(
+    context: RequestContext,
+    request: ListRequest,
+    own: Condition | undefined,
+  ): Promise<readonly (readonly StoredRow[])[]> {
     const { relation, parents, order, after, offset = 0, limit } = request;
-    if (limit === 0) return (parents?.keys ?? [[]]).map(() => []);
     const inOrder =
       parents === undefined &&
       offset === 0 &&
       order.length === 1 &&
       order[0]!.direction === 'ASC' &&
       relation.columns[order[0]!.field]!.name === this.#store.ordered;
-    const groups = await this.#rows(context, request, inOrder ? { after: after?.[0] ?? undefined, limit } : undefined);
+    const first = inOrder ? { after: after?.[0] ?? undefined, limit } : undefined;
+    let groups: readonly (readonly Row[])[];
+    try {
+      groups = await this.#rows(context, { relation, where: own, parents }, first);
+    } catch (error) {
+      // Of parents with very many rows, a few of each.
+      const walked = isTooMany(error) ? await this.#walked(context, request, own, true) : undefined;
+      if (walked === undefined) throw error;
+      return walked;
+    }
     const behind = after === undefined ? undefined : isBehind(relation, order, after);
-    const wanted = groups.map((rows) => {
+    return groups.map((rows) => {
       const from = behind === undefined ? rows : rows.filter(behind);
       const sorted = order.length === 0 ? from : [...from].sort(comparing(order));
       return sorted.slice(offset, offset + limit).map(({ stored }) => stored);
     });
-    const whole = await this.#detailed(context, request, wanted);
-    return whole.map((rows) => rows.map((stored) => rowOf(request, stored)));
   }
 
   async #detailed(
@@ -112,12 +172,25 @@ class ScannedSource {
     return groups.map(({ length }) => added.slice(from, (from += length)));
   }
 
-  async count(context: RequestContext, request: CountRequest): Promise<number[]> {
-    return (await this.#rows(context, request)).map(({ length }) => length);
+  async count(context: RequestContext, { relation, where, parents }: CountRequest): Promise<number[]> {
+    const none = (parents?.keys ?? [[]]).map(() => 0);
+    if (parents?.keys.length === 0 || isRefused(context, relation)) return none;
+    const own = where && (await this.#plain(context, relation, where));
+    const scan = { relation, where: withParents(relation, own, parents) };
+    const counted = await this.#store.count?.(context, scan, parents?.fields ?? []);
+    if (counted === undefined)
+      return (await this.#rows(context, { relation, where: own, parents })).map(({ length }) => length);
+    const placeOf = placesOf(relation, parents);
+    for (const { stored, count } of counted) {
+      const place = placeOf(rowIn(relation, stored));
+      if (place !== undefined) none[place]! += count;
+    }
+    return none;
   }
 
   /**
    * The rows that match, of each parent.
+   * @param where with operands as they compare, and without links
    * @param first so many of those behind `after` in the store's own order are enough
    */
   async #rows(
@@ -125,43 +198,42 @@ class ScannedSource {
     { relation, where, parents }: CountRequest,
     first?: { readonly after: string | undefined; readonly limit: number },
   ): Promise<Row[][]> {
-    const { tenantId } = context.principal;
-    const { onlyTenant, tenant } = relation;
-    if (parents?.keys.length === 0) return [];
-    const none = (parents?.keys ?? [[]]).map((): Row[] => []);
-    if (onlyTenant !== undefined && onlyTenant !== tenantId) return none;
-    const own = where === undefined ? undefined : await this.#plain(context, relation, where);
-    const wanted = [
-      ...(own === undefined ? [] : [own]),
-      ...(parents === undefined ? [] : [ofParents(relation, parents)]),
-    ];
-    const condition = wanted.length === 0 ? undefined : ({ kind: 'and', of: wanted } satisfies Condition);
-    const holds = condition && checkOf(condition, { left: SOURCES.checkedSteps });
-    const rows: Row[] = [];
-    let looked = 0;
-    const scan = { relation, where: condition, after: first?.after };
+    const groups = (parents?.keys ?? [[]]).map((): Row[] => []);
+    if (isRefused(context, relation)) return groups;
+    const condition = withParents(relation, where, parents);
     const size = first === undefined ? this.#options.scanned : first.limit;
-    for await (const page of this.#store.pages(context, scan, size)) {
+    const pages = this.#store.pages(context, { relation, where: condition, after: first?.after }, size);
+    const placeOf = placesOf(relation, parents);
+    let count = 0;
+    for await (const row of this.#checked(context, relation, condition, pages)) {
+      const place = placeOf(row);
+      if (place !== undefined) groups[place]!.push(row);
+      if (++count === first?.limit) break;
+    }
+    return groups;
+  }
+
+  /** Rows of the tenant that match, of those that the store gives. @throws CodedError `QUERY_TOO_COSTLY` */
+  async *#checked(
+    context: RequestContext,
+    relation: Relation,
+    where: Condition | undefined,
+    pages: AsyncIterable<readonly StoredRow[]>,
+  ): AsyncGenerator<Row> {
+    const { tenantId } = context.principal;
+    const { tenant } = relation;
+    const holds = where && checkOf(where, { left: SOURCES.checkedSteps });
+    let looked = 0;
+    for await (const page of pages) {
       looked += page.length;
       if (looked > this.#options.scanned) throw tooMany(this.#options, relation);
       for (const stored of page) {
         // The store was told; a driver that forgot it must not show it.
         if (tenant !== undefined && !isOf(tenantId, stored[tenant.name])) continue;
         const row = rowIn(relation, stored);
-        if (holds === undefined || holds(row.of)) rows.push(row);
+        if (holds === undefined || holds(row.of)) yield row;
       }
-      if (first !== undefined && rows.length >= first.limit) break;
     }
-    if (parents === undefined) return [rows];
-    const places = new Map(
-      parents.keys.map((key, index) => [JSON.stringify(comparableKey(relation, parents, key)), index]),
-    );
-    const groups = none;
-    for (const row of rows) {
-      const place = places.get(JSON.stringify(parents.fields.map((field) => formOf(row.of(field)))));
-      if (place !== undefined) groups[place]!.push(row);
-    }
-    return groups;
   }
 
   /** With operands as they compare, and links as what they lead to. @throws CodedError `BAD_USER_INPUT` */
@@ -178,7 +250,8 @@ class ScannedSource {
         return { ...where, values: where.values.map((value) => operandOf(relation, where.column, value)) };
       case 'linked': {
         const { to, pairs } = relation.links[where.link]!;
-        const [others] = await this.#rows(context, { relation: to, where: where.of });
+        const of = where.of && (await this.#plain(context, to, where.of));
+        const [others] = await this.#rows(context, { relation: to, where: of });
         const keys = new Map<string, readonly JsonValue[]>();
         for (const other of others!) {
           const key = pairs.map(([, theirs]) => other.of(theirs));
@@ -198,23 +271,8 @@ class ScannedSource {
 /** What names no tenant is nobody's. */
 const isOf = (tenantId: string, named: JsonValue | undefined): boolean => named != null && String(named) === tenantId;
 
-const tooMany = ({ scanned, name }: SourceOptions, { table }: Relation) =>
-  new CodedError(
-    'QUERY_TOO_COSTLY',
-    `The source ${name} would have to read more than ${scanned.toLocaleString('en')} rows of ${table}, which its store neither filters nor sorts.`,
-    { hint: 'Filter by equality, or leave `orderBy` out. Operators may raise SOURCES_SCANNED_ROWS.' },
-  );
-
-function rowIn({ columns }: Relation, stored: StoredRow): Row {
-  const made = new Map<string, JsonValue | undefined>();
-  return {
-    stored,
-    of: (field) => {
-      if (!made.has(field)) made.set(field, comparableOf(columns[field]!, stored[columns[field]!.name]));
-      return made.get(field);
-    },
-  };
-}
+const isRefused = ({ principal }: RequestContext, { onlyTenant }: Relation): boolean =>
+  onlyTenant !== undefined && onlyTenant !== principal.tenantId;
 
 function rowOf({ relation: { columns }, fields, texts }: ListRequest, stored: StoredRow): SourceRow {
   const of = <Value>(names: readonly string[], read: (column: Relation['columns'][string], raw: unknown) => Value) =>
@@ -256,43 +314,25 @@ function keysCondition(fields: readonly string[], keys: readonly (readonly JsonV
   return { kind: 'and', of: [...each, together] };
 }
 
-const comparableKey = ({ columns }: Relation, { fields }: Parents, key: readonly string[]) =>
-  fields.map((field, index) => formOf(comparableOf(columns[field]!, key[index])));
+function withParents(
+  relation: Relation,
+  own: Condition | undefined,
+  parents: Parents | undefined,
+): Condition | undefined {
+  if (parents === undefined) return own;
+  const of = ofParents(relation, parents);
+  return own === undefined ? of : { kind: 'and', of: [own, of] };
+}
+
+/** Which of the parents a row is of; of none, where there are any. */
+function placesOf(relation: Relation, parents: Parents | undefined): (row: Row) => number | undefined {
+  if (parents === undefined) return () => 0;
+  const comparable = (key: readonly string[]) =>
+    parents.fields.map((field, index) => formOf(comparableOf(relation.columns[field]!, key[index])));
+  const places = new Map(parents.keys.map((key, index) => [JSON.stringify(comparable(key)), index]));
+  return (row) => places.get(JSON.stringify(parents.fields.map((field) => formOf(row.of(field)))));
+}
 
 /** One text for equal values. */
 const formOf = (value: JsonValue | undefined): unknown =>
   value instanceof ExactNumber || typeof value === 'number' ? String(byValue(value)) : (value ?? null);
-
-/** What has no value counts as the largest. */
-function compareValues(a: JsonValue | undefined, b: JsonValue | undefined): number {
-  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
-  if (typeof a === 'string' && typeof b === 'string') return compareCodePoints(a, b);
-  if (typeof a === 'boolean' || typeof b === 'boolean') return Number(a) - Number(b);
-  return compareNumbers(a as number | ExactNumber, b as number | ExactNumber);
-}
-
-const comparing =
-  (order: readonly OrderLevel[]) =>
-  (a: Row, b: Row): number => {
-    for (const { field, direction } of order) {
-      const way = compareValues(a.of(field), b.of(field));
-      if (way !== 0) return direction === 'ASC' ? way : -way;
-    }
-    return 0;
-  };
-
-function isBehind(relation: Relation, order: readonly OrderLevel[], after: readonly (string | null)[]) {
-  const bounds = order.map(({ field }, index) => {
-    const text = after[index] ?? null;
-    const value = comparableOf(relation.columns[field]!, text);
-    if (text !== null && value === undefined) throw badUserInput('A value is none that its column can hold.');
-    return value;
-  });
-  return (row: Row): boolean => {
-    for (const [index, { field, direction }] of order.entries()) {
-      const way = compareValues(row.of(field), bounds[index]);
-      if (way !== 0) return direction === 'ASC' ? way > 0 : way < 0;
-    }
-    return false;
-  };
-}
