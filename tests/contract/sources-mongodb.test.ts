@@ -360,6 +360,14 @@ else {
         expect(JSON.stringify([error, await away.health()])).not.toContain('s3cret-word');
         await away.close();
       }
+      // A password that is exchanged while it is open.
+      let password = 's3cret-word';
+      const url = (): string => urlOf(`found_${own}`, { password });
+      const exchanged = createMongodbSource(optionsOf('', { url, connectTimeoutMs: 1_000 }));
+      expect(await exchanged.health()).toMatchObject({ state: 'down' });
+      password = new URL(server).password;
+      expect(await exchanged.health()).toMatchObject({ state: 'ok' });
+      await exchanged.close();
       for (const url of [
         'mongodb://',
         'mongodb://host',

@@ -17,21 +17,20 @@ export function createMongodbSource(options: SourceOptions): SourceDriver {
   return scannedSource(
     {
       introspect: (databases) => introspect(server, databases, options.sampled),
-      pages: (context, { relation, where }, size) => {
+      pages: (context, { relation, where }) => {
         const found = filterOf(relation, context.principal.tenantId, where);
         if (found === undefined) return none();
-        return read(server, context, relation, found.filter, { batchSize: Math.min(size, SOURCES.scannedPage) });
+        return read(server, context, relation, found.filter, {});
       },
       inOrder: (context, { relation, where, order, after }, size) => {
         if (!isSorted(relation, order)) return undefined;
         const found = filterOf(relation, context.principal.tenantId, where);
         if (found === undefined) return none();
-        const batchSize = Math.min(size, SOURCES.scannedPage);
         return inOrder(
           {
             relation,
             options,
-            read: (filter, how) => read(server, context, relation, filter, { batchSize, ...how }),
+            read: (filter, how) => read(server, context, relation, filter, how),
             limit: found.exact ? size : undefined,
           },
           found.filter,
@@ -66,7 +65,11 @@ async function* read(
 ): AsyncGenerator<readonly StoredRow[]> {
   const columns = readOf(relation);
   const projection = Object.fromEntries([[ID, 0], ...columns.map(({ name }) => [name, 1])]) as Record<string, 0 | 1>;
-  for await (const page of server.find(context, relation, filter, { projection, ...options }))
+  for await (const page of server.find(context, relation, filter, {
+    projection,
+    batchSize: SOURCES.scannedPage,
+    ...options,
+  }))
     yield page.map((document) =>
       Object.fromEntries(columns.map((column) => [column.name, storedOf(column, document[column.name])])),
     );

@@ -43,10 +43,13 @@ export const [FIRST_MOMENT, LAST_MOMENT] = [new Date('0000-01-01T00:00:00.000Z')
 const isUuid = (value: unknown): value is Binary =>
   value instanceof Binary && value.sub_type === Binary.SUBTYPE_UUID && value.length() === 16;
 
+/** The library has timestamps as a kind of them. */
+const isLong = (value: unknown): value is Long => value instanceof Long && !(value instanceof Timestamp);
+
 export function seenOf(value: unknown): Seen {
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'bool';
-  if (value instanceof Int32 || value instanceof Long) return 'long';
+  if (value instanceof Int32 || isLong(value)) return 'long';
   if (value instanceof Double) return 'double';
   if (value instanceof Decimal128) return 'decimal';
   if (value instanceof ObjectId) return 'objectId';
@@ -72,7 +75,7 @@ function isOf(native: Seen, value: unknown): boolean {
   switch (native) {
     case 'double':
       if (value instanceof Double) return Number.isFinite(value.value);
-      return value instanceof Int32 || (value instanceof Long && value.lte(SAFE) && value.gte(SAFE.neg()));
+      return value instanceof Int32 || (isLong(value) && value.lte(SAFE) && value.gte(SAFE.neg()));
     case 'decimal':
       return seen === 'long' || (value instanceof Decimal128 && /\d/.test(value.toString()));
     case 'date':
@@ -129,7 +132,7 @@ function jsonOf(value: unknown): JsonValue {
   if (Array.isArray(value)) return value.map(jsonOf);
   if (value instanceof Int32) return value.value;
   if (value instanceof Double) return Number.isFinite(value.value) ? value.value : null;
-  if (value instanceof Long) return new ExactNumber(value.toString());
+  if (isLong(value)) return new ExactNumber(value.toString());
   if (value instanceof Decimal128) return /\d/.test(value.toString()) ? new ExactNumber(value.toString()) : null;
   if (value instanceof ObjectId) return value.toHexString();
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
