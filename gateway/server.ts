@@ -32,7 +32,10 @@ import { oidcAuthenticator, type OidcAuthenticator } from './auth/oidc.ts';
 import { RefusedActions } from './auth/refused-actions.ts';
 import { trustedProxies } from './auth/trusted-proxies.ts';
 import type { Config } from '#gateway/config/config.ts';
+import { readPairs } from '#gateway/config/pairs.ts';
 import { passesHeadersBack } from '#gateway/config/remote-subgraphs.ts';
+import { Outbox } from './indexing/outbox.ts';
+import { systemCalls } from './indexing/subgraph-call.ts';
 import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
@@ -47,6 +50,7 @@ import { Compression } from './http/compression.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
+import { metricsHandler } from './http/metrics.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { builtInEmbedder } from '#gateway/mount/built-in-embedder.ts';
@@ -64,6 +68,8 @@ import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+import type { SharedMetrics } from './telemetry/metrics.ts';
+import { openTelemetry } from './telemetry/open.ts';
 
 /** What work behind the requests (see {@link ServerOptions.background}) is given. */
 export interface BackgroundServices {
@@ -102,6 +108,8 @@ export interface ServerOptions {
   graphiqlTabs?: URL;
   /** Pages served in development mode, by path. @default none */
   pages?: Readonly<Record<string, URL>>;
+  /** Of all processes that serve together; undefined where this one serves alone, and opens `METRICS_PORT` itself. */
+  collected?: SharedMetrics;
   /** How often supergraph files are looked at although nothing reported a change, in milliseconds. Default: `SUPERGRAPH_POLL_MS`. */
   pollMs?: number;
 }
@@ -113,6 +121,8 @@ export interface RunningServer {
   readonly url: string;
   /** The port it listens on. */
   readonly port: number;
+  /** The one at which metrics alone are read; undefined where there is none. */
+  readonly metricsPort: number | undefined;
   readonly supergraph: SupergraphManager;
   /** What clients see of it now: the API. */
   readonly schema: GraphQLSchema;
@@ -139,6 +149,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   };
 
   try {
+    // ── Who watches ──────────────────────────────────────────────────────────────────────────────────────────────────
+    const telemetry = await openTelemetry({
+      ...config.telemetry,
+      metrics: config.telemetry.onMainPort || config.telemetry.port !== undefined,
+      otlp: config.telemetry.otlp && { ...config.telemetry.otlp, headers: () => otlpHeaders(config) },
+      bounds: config.bounds.telemetry,
+      log: (message, error) => log.warn({ err: error }, message),
+    });
+    endings.add(async () => telemetry?.close());
+
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
     const proxies = trustedProxies(config.trustedProxies);
     const guard = requestGuard({ ...config.server, onlyOfProxies: { proxies, headers: config.proxyHeaders } });
@@ -262,6 +282,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       ...config.bounds.execute,
       authorization: { unauthorized: config.authorization.unauthorized, policies: policies?.evaluate },
       log: (message, error) => log.warn({ err: error }, message),
+      telemetry,
     });
     const supergraph = await openSupergraph({
       file: config.supergraphFile,
@@ -313,6 +334,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       mask: (result, request) => maskResult(result, request, log),
       refused: refused && ((attempt) => refused.note(attempt)),
       mutated: () => background?.mutated(),
+      telemetry,
     });
 
     // ── Where requests come in ───────────────────────────────────────────────────────────────────────────────────────
@@ -320,7 +342,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     let routes: Handler = () => false;
     let runEvents: AgUiOptions['events'] = noRuns;
     let background: BackgroundWork | undefined = undefined;
+    if (telemetry !== undefined) options.collected?.provide(() => telemetry.collect());
+    const metrics =
+      telemetry === undefined
+        ? undefined
+        : async () => {
+            const { prometheusText, prometheusTextOfAll } = await import('./telemetry/prometheus-text.ts');
+            return options.collected === undefined
+              ? prometheusText(await telemetry.collect())
+              : prometheusTextOfAll(await options.collected.all());
+          };
+    const stores = async (): ReturnType<typeof probeAll> =>
+      await probeAll(probedOf(mounted, apart, sources), config.bounds.http.probeTimeoutMs);
+    let metricsPort: number | undefined;
     const handlers = requestPath({
+      stores,
+      metrics: config.telemetry.onMainPort ? metrics : undefined,
       config,
       resource: config.oidc === undefined ? undefined : resourceMetadata(publicBaseUrl, config.oidc.issuer),
       options,
@@ -337,9 +374,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         refused?.note({ ...SEARCH_REFUSED, tenantId, subject, requestId, address });
         return false;
       },
-      mounted,
-      sources,
-      apart,
       log,
       state: () => state,
       progress: async () => background?.progress(),
@@ -347,7 +381,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       runEvents: (request, principal) => runEvents(request, principal),
       stopping: stopping.signal,
     });
-    const listener = createListener(handlers, { ...config.bounds.http, mayHaveMore: proxies.trusts }, log);
+    const listener = createListener(handlers, { ...config.bounds.http, mayHaveMore: proxies.trusts }, log, {
+      telemetry,
+    });
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,
       operations: admitted,
@@ -379,6 +415,28 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     });
     timing('subgraphs');
 
+    if (telemetry !== undefined) {
+      const pool = await postgres;
+      telemetry.watch({
+        stores,
+        ready: () => state === 'ready',
+        current: () => supergraph.failure === undefined && supergraph.unavailable.length === 0,
+        refused: () => limits.refused(),
+        plans: () => engines.engine.plans ?? { entries: 0, hits: 0, misses: 0 },
+        pool: () => pool?.use,
+        outbox: async () =>
+          serving.clients.has('relational')
+            ? await new Outbox(systemCalls(serving.clients, stopping.signal)).status()
+            : undefined,
+        breakers: () => serving.breakers(),
+        sockets: () => sockets.open,
+      });
+    }
+    if (metrics !== undefined && config.telemetry.port !== undefined && options.collected === undefined) {
+      const alone = createListener([metricsHandler({ text: metrics })], config.bounds.http, log);
+      endings.add(() => alone.close(0));
+      metricsPort = await alone.listen(config.server.host, config.telemetry.port);
+    }
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────
     background = options.background?.({
       config,
@@ -393,12 +451,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       timing('ready');
     });
     ready.catch(() => undefined); // For those who await it.
-    for (const name of config.unused) log.warn({ variable: name }, 'This variable has no effect in this version.');
     for (const { name, meant } of config.unknown)
       log.warn({ variable: name }, `This variable is not one that is read; was ${meant} meant?`);
     return {
       url: publicBaseUrl(),
       port,
+      metricsPort,
       supergraph,
       get schema() {
         return engines.schema;
@@ -426,13 +484,11 @@ interface RequestPath {
   readonly supergraph: SupergraphManager;
   readonly lists: ListedFiles | undefined;
   readonly mayExplore: NonNullable<McpOptions['mayExplore']>;
-  readonly mounted: MountedSubgraphs;
-  /** The operator's own stores; undefined where there are none. */
-  readonly sources: MountedSources | undefined;
-  /** Own subgraphs that are servers of their own, by name. */
-  readonly apart: ReadonlyMap<string, OwnServer>;
   readonly log: Logger;
   readonly state: () => ServerState;
+  readonly stores: () => ReturnType<typeof probeAll>;
+  /** What Prometheus reads; undefined where it does not read it here. */
+  readonly metrics: (() => Promise<string>) | undefined;
   readonly progress: () => Promise<unknown>;
   /** The subgraphs' own, once they are mounted. */
   readonly routes: Handler;
@@ -448,6 +504,23 @@ const issuerOf = (config: Config, { introspection, ...oidc }: NonNullable<Config
       ? {}
       : { introspection: { ...introspection, clientSecret: () => config.current.value('OIDC_CLIENT_SECRET')! } }),
   });
+
+/** Everything that has stores. */
+const probedOf = (
+  mounted: MountedSubgraphs,
+  /** Own subgraphs that are servers of their own, by name. */
+  apart: ReadonlyMap<string, OwnServer>,
+  /** The operator's own stores; undefined where there are none. */
+  sources: MountedSources | undefined,
+): Parameters<typeof probeAll>[0] => [
+  ...[...mounted.byName].map(([name, subgraph]) => ({ name, health: async () => (await subgraph).health() })),
+  ...[...apart].map(([name, server]) => ({ name, health: () => server.health() })),
+  ...(sources === undefined ? [] : [{ name: 'sources', health: () => sources.health() }]),
+];
+
+/** Headers of what is sent by OTLP, as they are now. */
+const otlpHeaders = ({ current }: Config): Readonly<Record<string, string>> =>
+  readPairs(current.value('OTEL_EXPORTER_OTLP_HEADERS') ?? '') ?? {};
 
 /** How GraphiQL signs people in; undefined where it does not. */
 function signInOf(
@@ -475,26 +548,14 @@ function signInOf(
 
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
-  const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, mounted, apart, log } =
-    path;
-  const { state, progress, routes, runEvents, stopping, resource } = path;
+  const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, log } = path;
+  const { state, stores, metrics, progress, routes, runEvents, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
     health(
       {
         state,
-        stores: async () =>
-          await probeAll(
-            [
-              ...[...mounted.byName].map(([name, subgraph]) => ({
-                name,
-                health: async () => (await subgraph).health(),
-              })),
-              ...[...apart].map(([name, server]) => ({ name, health: () => server.health() })),
-              ...(path.sources === undefined ? [] : [{ name: 'sources', health: () => path.sources!.health() }]),
-            ],
-            config.bounds.http.probeTimeoutMs,
-          ),
+        stores,
         supergraph: () => ({
           since: supergraph.since,
           subgraphs: supergraph.current.subgraphs.map(({ name }) => name),
@@ -512,6 +573,10 @@ function requestPath(path: RequestPath): Handler[] {
     guardRequests(guard, config.server),
     // Not too many from one address, whoever asks. What follows counts callers and tenants once they are known.
     arrivals(limits),
+    // Prometheus.
+    metrics === undefined
+      ? () => false
+      : metricsHandler({ text: metrics, admits: { authenticate, scope: config.telemetry.scope } }),
     // Where agents learn who signs their users in.
     resource?.handler ?? (() => false),
     // Pages for people; everything they load comes from here.

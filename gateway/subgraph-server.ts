@@ -178,7 +178,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       // The gateway's connections are of one address, or few.
       { ...config.bounds.http, connectionsPerAddress: config.bounds.http.connections },
       log,
-      tls,
+      { tls },
     );
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,

@@ -14,15 +14,24 @@ import {
 import type { Engine } from '#gateway/execute/engine.ts';
 import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
 import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
-import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
+import {
+  createRequestContext,
+  StatementCounter,
+  type Principal,
+  type RequestContext,
+} from '#subgraphs/shared/context.ts';
+import type { Span } from '#subgraphs/shared/span.ts';
 import { withDoubles } from '#gateway/plan/variables.ts';
-import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
+import { isDeliverable, type Delivery } from '#gateway/execute/answers/shared-answers.ts';
 import { anonymousRefused, CodedError } from '#subgraphs/shared/errors.ts';
+import { codeOf } from '#gateway/telemetry/error-code.ts';
 import type { FailedRequest } from '#gateway/telemetry/log-failure.ts';
+import type { ObservedOperation, Telemetry } from '#gateway/telemetry/telemetry.ts';
 import type { TellQuotas } from '#gateway/limits/quota-fields.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { ADMISSION } from '#gateway/bounds/admission.ts';
+import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { nextTurn } from '#subgraphs/shared/turns.ts';
@@ -50,6 +59,10 @@ export interface Caller {
   readonly responseHeaders?: RequestContext['responseHeaders'];
   /** Whether the server itself asks, which no list of operations binds. @default false */
   readonly own?: boolean;
+  /** What the request is shown as in traces. @default it is not */
+  readonly span?: Span | undefined;
+  /** Whether no request is behind it whose trace it could be a part of. @default false */
+  readonly startsTrace?: boolean;
   /** What this transport may carry. @default everything */
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
@@ -113,6 +126,8 @@ export interface OperationsOptions {
   mask(result: ExecutionResult, request: FailedRequest): ExecutionResult;
   /** Told what callers may not have, of what they asked for. @default nobody is */
   refused?: ((attempt: RefusedAttempt) => void) | undefined;
+  /** Told of every operation that runs. @default nobody is */
+  telemetry?: Pick<Telemetry, 'operation' | 'refused'> | undefined;
   /** Called after every mutation, whatever came of it. */
   mutated(): void;
 }
@@ -152,6 +167,7 @@ export function operations({
   mayTrace = () => false,
   mask: fit,
   refused,
+  telemetry,
   mutated,
 }: OperationsOptions): Operations {
   const note = (caller: Caller, fields: readonly RefusedField[]): void => {
@@ -194,19 +210,34 @@ export function operations({
       if (cost !== undefined && cost > costLimit && variablesFit(document, operationName, variables, engine.schema))
         throw refusedOverCost(cost, costLimit);
       const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
+        const observed = telemetry?.operation({
+          type,
+          name: getOperationAST(document, operationName)?.name?.value,
+          parent: caller.span,
+          startsWith: caller.startsTrace === true ? (caller.headers ?? {}) : undefined,
+        });
+        const told: typeof mask = (result, request) => {
+          const fitting = mask(result, request);
+          observed?.end({ codes: codesOf(fitting) });
+          return fitting;
+        };
         let leave: (() => void) | undefined;
         try {
           const place = requestLimits?.begin(caller, { type, cost }, caller.tellQuotas);
           leave = place instanceof Promise ? await place : place;
         } catch (error) {
           lease.release();
-          return mask({ errors: [toGraphQLError(error)] }, caller);
+          return told({ errors: [toGraphQLError(error)] }, caller);
         }
         const deadline = new Deadline(caller.signal, timeoutMs);
         const end = (): void => {
           deadline.end();
           lease.release();
           leave?.();
+        };
+        const ended = (codes: readonly string[]): void => {
+          end();
+          observed?.end({ codes });
         };
         const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
         const context = createRequestContext(caller.principal, {
@@ -215,6 +246,8 @@ export function operations({
           budget,
           headers: caller.headers,
           responseHeaders: caller.responseHeaders,
+          span: observed?.span,
+          statements: observed && new StatementCounter(observed.statements),
         });
         const operation = { document, operationName, variables, context, asText: caller.asText, trace };
         try {
@@ -224,21 +257,24 @@ export function operations({
               : engine.execute(operation));
             if (type === 'mutation') mutated();
             // The limit holds for all parts of a deferred answer.
-            if (isStream(result)) return masked(result, caller, mask, end);
+            if (isStream(result)) return masked(result, caller, mask, ended);
             end();
-            const told = mask(result, caller);
-            if (!showsCost) return told;
+            const answer = told(result, caller);
+            if (!showsCost) return answer;
             const shown = { estimated: cost, limit: costLimit, ...budget.written };
-            return { ...told, extensions: { ...told.extensions, cost: shown } };
+            return { ...answer, extensions: { ...answer.extensions, cost: shown } };
           }
           const events = await engine.subscribe(operation);
           deadline.lift();
-          if (isStream(events)) return masked(events, caller, mask, end);
+          if (isStream(events)) {
+            observed?.opened();
+            return masked(events, caller, mask, ended, observed);
+          }
           end();
-          return mask(events, caller);
+          return told(events, caller);
         } catch (error) {
           end();
-          return mask({ errors: [toGraphQLError(error)] }, caller);
+          return told({ errors: [toGraphQLError(error)] }, caller);
         }
       };
       return { type, document, cost, run, discard: () => lease.release() };
@@ -254,11 +290,13 @@ export function operations({
   /** Notes what is refused before it runs. */
   function noting<Result>(caller: Caller, work: () => Result | Promise<Result>): Result | Promise<Result> {
     const told = (error: unknown): never => {
-      if (error instanceof OperationRefused)
+      if (error instanceof OperationRefused) {
+        telemetry?.refused(error.errors.map(codeOf));
         note(
           caller,
           error.errors.flatMap(({ extensions }) => wholeRefusal(extensions['code'])),
         );
+      }
       throw error;
     };
     try {
@@ -345,6 +383,24 @@ function operationType(document: DocumentNode, name: string | undefined): `${Ope
   throw refusal(new CodedError('GRAPHQL_VALIDATION_FAILED', message));
 }
 
+/** The codes of a result's errors, of those of deferred parts too. */
+function codesOf(result: ExecutionResult): string[] {
+  const parts = 'incremental' in result ? (result.incremental as readonly Pick<ExecutionResult, 'errors'>[]) : [];
+  return [result, ...parts].flatMap(({ errors = [] }) => errors.map(codeOf));
+}
+
+/** A delivery of which each event is told. */
+const watchedDelivery = (delivery: Delivery, observed: Pick<ObservedOperation, 'event'> | undefined): Delivery =>
+  observed === undefined
+    ? delivery
+    : {
+        ...delivery,
+        answer: (event) => {
+          observed.event();
+          return delivery.answer(event);
+        },
+      };
+
 /**
  * A stream whose results are fit for clients; `onEnd` is called once, however it ends. Not a generator: the `return()`
  * of one would wait for the next event, which may never come.
@@ -353,23 +409,39 @@ function masked(
   events: AsyncIterable<ExecutionResult>,
   request: FailedRequest,
   mask: OperationsOptions['mask'],
-  onEnd: () => void,
+  onEnd: (codes: readonly string[]) => void,
+  observed?: Pick<ObservedOperation, 'event'>,
 ): AsyncIterableIterator<ExecutionResult> {
   const source = events[Symbol.asyncIterator]();
+  const codes: string[] = [];
   let ended = false;
   const end = (): void => {
-    if (!ended) onEnd();
+    if (!ended) onEnd(codes);
     ended = true;
   };
-  const fit = (result: ExecutionResult): ExecutionResult => mask(result, request);
+  const fit = (result: ExecutionResult): ExecutionResult => {
+    const fitting = mask(result, request);
+    if (fitting.errors !== undefined || 'incremental' in fitting)
+      codes.push(...codesOf(fitting).slice(0, TELEMETRY.streamCodes - codes.length));
+    return fitting;
+  };
   return {
     ...(isDeliverable(events)
-      ? { delivery: { ...events.delivery, failed: (error: unknown) => fit(events.delivery.failed(error)), fit } }
+      ? {
+          delivery: {
+            ...watchedDelivery(events.delivery, observed),
+            failed: (error: unknown) => fit(events.delivery.failed(error)),
+            fit,
+          },
+        }
       : {}),
     async next() {
       try {
         const next = await source.next();
-        if (next.done !== true) return { done: false, value: mask(next.value, request) };
+        if (next.done !== true) {
+          observed?.event();
+          return { done: false, value: fit(next.value) };
+        }
       } catch (error) {
         end();
         throw error;

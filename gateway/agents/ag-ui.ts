@@ -47,7 +47,7 @@ export function agUiEndpoint(options: AgUiOptions): Handler {
       return true;
     }
     const principal = (exchange.principal = await options.authenticate(request.headers.authorization, request));
-    const asking = { principal, address };
+    const asking = { principal, address, span: exchange.span };
     await options.limits?.operation(asking, tellQuotas);
     const input = await readInput(exchange, options.body);
     const caller: Caller = {

@@ -88,6 +88,10 @@ class ConditionsEngine implements Engine {
           };
   }
 
+  get plans(): Engine['plans'] {
+    return this.#engine.plans;
+  }
+
   execute(operation: EngineOperation): Promise<ExecutionResult> {
     const conditional = this.#conditional(operation);
     return conditional === undefined

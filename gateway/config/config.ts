@@ -9,7 +9,9 @@ import type { RoleScopes } from '#gateway/auth/role-scopes.ts';
 import type { AllBoundValues } from '#gateway/bounds/index.ts';
 import { ratesOf, rateVariable, type Rates } from '#gateway/limits/rate-names.ts';
 import { DEFAULT_BUILT_IN, isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
+import type { TelemetryOptions } from '#gateway/telemetry/telemetry.ts';
 import { boundValues } from './bounds.ts';
+import { readPairs } from './pairs.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentUrls, currentValues, urlOfParts } from './credentials.ts';
 import { readServerTls, readSubgraphTls, type CurrentTls } from './tls.ts';
@@ -54,6 +56,16 @@ export interface Config {
   readonly ingestOnStart: boolean;
   readonly runLibrarian: boolean;
   readonly log: { readonly level: VariableValues['LOG_LEVEL']; readonly format: VariableValues['LOG_FORMAT'] };
+  /** Who watches, and how. */
+  readonly telemetry: {
+    /** Whether `/metrics` is answered beside everything else. */
+    readonly onMainPort: boolean;
+    /** One at which it is answered alone. */
+    readonly port: number | undefined;
+    /** What reading it beside everything else takes; undefined where it takes nothing. */
+    readonly scope: string | undefined;
+    readonly otlp: Omit<NonNullable<TelemetryOptions['otlp']>, 'headers'> | undefined;
+  } & Pick<TelemetryOptions, 'sampled' | 'serviceName' | 'resource'>;
   /** Bounds of resources, by the room that keeps them (`gateway/bounds/`). */
   readonly bounds: AllBoundValues;
   /** How often callers, tenants and addresses may ask. */
@@ -199,8 +211,6 @@ export interface Config {
     /** Where it answers health probes besides, without TLS. */
     readonly healthPort: number | undefined;
   };
-  /** Variables that are set but that this version does not act on. */
-  readonly unused: readonly VariableName[];
   /** Variables that are set, that nothing reads, and that are nearly called like one that is read. */
   readonly unknown: readonly UnknownVariable[];
   /** Credentials as they are now, for passwords are changed under running servers. */
@@ -314,6 +324,22 @@ function build(
     ingestOnStart: env.INGEST_ON_START && isDevelopment,
     runLibrarian: env.RUN_LIBRARIAN && isDevelopment && env.DATABASE_URL !== 'off',
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    telemetry: {
+      onMainPort: env.METRICS,
+      port: env.METRICS_PORT,
+      scope: isDevelopment ? undefined : env.METRICS_SCOPE,
+      otlp:
+        env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+          ? undefined
+          : {
+              endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, ''),
+              metrics: env.OTEL_METRICS_EXPORTER === 'otlp',
+              traces: env.OTEL_TRACES_EXPORTER === 'otlp',
+            },
+      sampled: env.OTEL_TRACES_SAMPLER_ARG,
+      serviceName: env.OTEL_SERVICE_NAME,
+      resource: readPairs(env.OTEL_RESOURCE_ATTRIBUTES ?? '')!,
+    },
     bounds: boundValues(env),
     rates: {
       limits: ratesOf((name) => env[rateVariable(name)], !isDevelopment),
@@ -429,7 +455,6 @@ function build(
     subgraphUrls,
     remoteSubgraphs,
     subgraphServer: { tls: serverTls, healthPort: env.SERVE_HEALTH_PORT },
-    unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
     unknown,
     current: {
       value,

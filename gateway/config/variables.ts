@@ -11,6 +11,7 @@ import { isProxyRange } from '#gateway/auth/trusted-proxies.ts';
 import { RATE_NAMES, RATE_TABLE, rateVariable, readRate, type RateVariable } from '#gateway/limits/rate-names.ts';
 import { BOUNDS } from '#gateway/bounds/index.ts';
 import { boundVariables, integer } from './bounds.ts';
+import { readPairs } from './pairs.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
 /** What docs/configuration.md says of a variable. */
@@ -44,7 +45,7 @@ const SECTIONS = {
   runs: 'Runs and their streams',
   indexing: 'Indexing',
   remote: 'Remote subgraphs',
-  later: 'Reserved',
+  telemetry: 'Metrics and traces',
 } as const;
 
 const secret = true;
@@ -53,6 +54,8 @@ const { inference: INFERENCE, vector: VECTOR } = BOUNDS;
 
 const text = z.string();
 const prefix = text.max(INFERENCE.prefixCharacters, `must have ${INFERENCE.prefixCharacters} characters or fewer`);
+/** Whether it has the form of W3C Baggage without properties, as OpenTelemetry writes it. */
+const isPairs = (value: string): boolean => readPairs(value) !== undefined;
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
 const list = text.transform((value) =>
   value
@@ -837,10 +840,59 @@ export const Variables = z.object({
     { absent: 'probes ask at `PORT`' },
   ),
 
+  METRICS: withDefault(
+    flag,
+    'telemetry',
+    'false',
+    'Whether Prometheus reads metrics at `/metrics`, beside everything else: by a name that the server knows (`ALLOWED_HOSTS`), and outside development mode with a token that has `METRICS_SCOPE`.',
+  ),
+  METRICS_PORT: optional(
+    integer(0, 65_535),
+    'telemetry',
+    'A port of its own for `/metrics`, at the address `HOST`, which answers nothing else. It asks nobody who he is: only Prometheus should reach it.',
+    { absent: 'there is none' },
+  ),
+  METRICS_SCOPE: withDefault(
+    text,
+    'telemetry',
+    'metrics:read',
+    'Callers with this scope may read `/metrics` where `METRICS` is `true`; in development mode everybody may.',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url('http', 'https'),
-    'later',
-    'Read by a later version: where traces and metrics go.',
+    'telemetry',
+    'Where metrics and traces are sent: an OpenTelemetry Collector, or whatever else takes OTLP over HTTP, such as `http://collector:4318`. `/v1/metrics` and `/v1/traces` are added.',
+    { absent: 'nothing is sent' },
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: optional(
+    text.refine(isPairs, 'must be `name=value` pairs, separated by commas'),
+    'telemetry',
+    'Headers of what is sent there, such as `authorization=Bearer%20…`: pairs `name=value`, percent-encoded, separated by commas.',
+    { secret },
+  ),
+  OTEL_METRICS_EXPORTER: withDefault(
+    z.enum(['otlp', 'none']),
+    'telemetry',
+    'otlp',
+    'Whether metrics are sent there (`otlp`, or `none`).',
+  ),
+  OTEL_TRACES_EXPORTER: withDefault(
+    z.enum(['otlp', 'none']),
+    'telemetry',
+    'otlp',
+    'Whether traces are sent there (`otlp`, or `none`).',
+  ),
+  OTEL_TRACES_SAMPLER_ARG: withDefault(
+    text.regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, 'must be a number from 0 to 1').transform(Number),
+    'telemetry',
+    '1',
+    'The part of requests that is traced, from 0 to 1, of those that come without a decision of their caller (`traceparent`), whose decision holds.',
+  ),
+  OTEL_SERVICE_NAME: withDefault(text, 'telemetry', 'tributary', 'What the server is called in metrics and traces.'),
+  OTEL_RESOURCE_ATTRIBUTES: optional(
+    text.refine(isPairs, 'must be `name=value` pairs, separated by commas'),
+    'telemetry',
+    'Further attributes of it, such as `deployment.environment.name=production,service.namespace=agents`.',
   ),
 });
 

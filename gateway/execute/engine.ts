@@ -5,7 +5,7 @@ import { buildSchema, parse, validate, type ExecutionResult, type GraphQLSchema 
 import { Authorization, type AuthorizationOptions } from '#gateway/auth/directives/authorization.ts';
 import { StaticCost } from '#gateway/plan/cost/static-cost.ts';
 import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
-import { PlanCache } from '#gateway/plan/plan-cache.ts';
+import { PlanCache, type PlanUse } from '#gateway/plan/plan-cache.ts';
 import { holdUploadsToFiles } from '#gateway/plan/upload-scalar.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
@@ -52,6 +52,8 @@ export interface EngineOptions extends Partial<BoundValues<typeof EXECUTE>> {
   overrides?: OverrideHook;
   /** How `@authenticated`, `@requiresScopes` and `@policy` are held. */
   authorization?: Omit<AuthorizationOptions, 'log'>;
+  /** Told how long planning took of what was not known. @default nobody is */
+  planned?: ((ms: number, failed: boolean) => void) | undefined;
   /** Told of what no caller sees, such as a replaced planner. @default nothing */
   log?: (message: string, error?: unknown) => void;
 }
@@ -77,6 +79,8 @@ export interface Engine {
   readonly supergraphSdl: string;
   /** What operations would cost, before they are planned. An engine that lacks it bounds them while they run alone. */
   readonly cost?: Pick<StaticCost, 'of'>;
+  /** The plans that are kept, for whoever watches. */
+  readonly plans?: PlanUse;
   /**
    * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does:
    * errors are in the result.
@@ -149,6 +153,7 @@ class PlanningEngine implements Engine {
     this.#plans = new PlanCache(planner, ({ plan }) => compilePlan(plan, types), {
       entries: options.planning?.cacheEntries,
       bytes: options.planning?.cacheBytes,
+      planned: options.planned,
     });
     this.#operations = new PreparedOperations({
       schema,
@@ -169,6 +174,10 @@ class PlanningEngine implements Engine {
       },
     });
     this.#subscriptions = new Subscriptions(clients, this.#answerer);
+  }
+
+  get plans(): PlanUse {
+    return this.#plans.use;
   }
 
   // Without a promise of its own: what is known is ready at once.

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TellQuotas } from '#gateway/limits/quota-fields.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
+import type { Span } from '#subgraphs/shared/span.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -17,6 +18,8 @@ export interface Exchange {
   principal?: Principal;
   /** By which the client counts where there are limits. */
   address?: string;
+  /** What it is shown as in traces; absent where it is not traced. */
+  readonly span?: Span;
   /** Told what is left of the limits that the request meets. */
   tellQuotas?: TellQuotas;
 }

@@ -196,6 +196,7 @@ async function runBatch(
       const operation = await operations.admit(parameters, {
         principal,
         address: exchange.address,
+        span: exchange.span,
         tellQuotas: exchange.tellQuotas,
         responseHeaders,
         requestId: `${exchange.requestId}:${index + 1}`,
@@ -264,6 +265,7 @@ async function run(
     const operation = await operations.admit(parameters, {
       principal,
       address: exchange.address,
+      span: exchange.span,
       tellQuotas: exchange.tellQuotas,
       responseHeaders,
       requestId: exchange.requestId,

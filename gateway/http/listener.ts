@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import type { Telemetry } from '#gateway/telemetry/telemetry.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import type { CurrentTls } from '#gateway/config/tls.ts';
 import { createTlsServer } from './tls-server.ts';
@@ -34,12 +35,13 @@ export interface Listener {
 /**
  * @param handlers tried in order until one returns true
  * @param tls what is shown and trusted, where it is served over TLS; with authorities, clients must show a certificate
+ * @param telemetry told of every request
  */
 export function createListener(
   handlers: readonly Handler[],
   limits: ListenerLimits,
   log: Logger,
-  tls?: CurrentTls,
+  { tls, telemetry }: { tls?: CurrentTls | undefined; telemetry?: Pick<Telemetry, 'request'> | undefined } = {},
 ): Listener {
   const open = new Set<AbortController>();
   let closing = false;
@@ -55,7 +57,21 @@ export function createListener(
       if (!response.writableFinished) cancel.abort(new DOMException('The client went away.', 'AbortError'));
     });
     const path = pathOf(request.url);
-    const exchange: Exchange = { request, response, requestId, path, signal: cancel.signal };
+    const observed = telemetry?.request({
+      method: request.method ?? '',
+      route: routeOf(path),
+      headers: request.headers,
+    });
+    if (observed !== undefined)
+      response.once('close', () => observed.end(response.writableFinished ? response.statusCode : 0));
+    const exchange: Exchange = {
+      request,
+      response,
+      requestId,
+      path,
+      signal: cancel.signal,
+      ...(observed?.span === undefined ? {} : { span: observed.span }),
+    };
     const began = performance.now();
     if (log.isLevelEnabled('debug')) {
       response.once('finish', () => {
@@ -160,6 +176,25 @@ function pathOf(url: string | undefined): string {
 /** Paths of ours that have no names of people's in them. */
 const PLAIN_PATH =
   /^\/(?:graphql|mcp|health(?:\/[a-z]+)?|runs\/[A-Za-z0-9_-]{1,80}\/events|agents\/[A-Za-z0-9_-]{1,80}\/run|ag-ui|\.well-known\/[a-z/-]{1,80})$/;
+
+/** What metrics and traces call a path: one of a few, whatever is asked for. */
+function routeOf(path: string): string {
+  if (/^\/runs\/[^/]+\/events$/.test(path)) return '/runs/{id}/events';
+  if (/^\/agents\/[^/]+\/run$/.test(path)) return '/agents/{name}/run';
+  if (path.startsWith('/objects/')) return '/objects/{link}';
+  if (path.startsWith('/.well-known/')) return '/.well-known/*';
+  return PLAIN_ROUTES.has(path) ? path : '*';
+}
+
+const PLAIN_ROUTES: ReadonlySet<string> = new Set([
+  '/',
+  '/graphql',
+  '/mcp',
+  '/ag-ui',
+  '/metrics',
+  '/health/live',
+  '/health/ready',
+]);
 
 /** What is logged of a path: of others than these its beginning, since names of files, and tokens, come in paths too. */
 function loggedPath(path: string): string {

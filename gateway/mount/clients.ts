@@ -65,6 +65,10 @@ export function clientOf({ name, routingUrl, schema }: SubgraphEntry, options: C
   });
 }
 
+/** Whether it is asked over HTTP. */
+export const isElsewhere = ({ routingUrl, schema }: SubgraphEntry): boolean =>
+  !('executable' in schema && schema.executable !== undefined) && !routingUrl.startsWith(LOCAL);
+
 /** How the subgraph `name` is connected to over TLS. */
 export const subgraphTls = (name: string, { remote, log }: Pick<ClientOptions, 'remote' | 'log'>): SubgraphTls => ({
   tls: tlsOf(remote, name),

@@ -12,10 +12,21 @@ export interface PlanCacheOptions {
   entries?: number;
   /** Estimated memory of the plans. @default 32 MiB */
   bytes?: number;
+  /** Told how long each planning took. @default nobody is */
+  planned?: ((ms: number, failed: boolean) => void) | undefined;
 }
 
 /** Memory of a ready plan for each byte of its JSON: mostly the parsed documents. */
 const MEMORY_PER_BYTE = 10;
+
+/** How the cache is used, since it began. */
+export interface PlanUse {
+  readonly entries: number;
+  /** How often what was asked for was at hand. */
+  readonly hits: number;
+  /** How often something had to be planned. */
+  readonly misses: number;
+}
 
 interface Kept<Compiled> {
   readonly request: PlanRequest;
@@ -36,10 +47,14 @@ export class PlanCache<Compiled extends object> {
   readonly #compile: (planned: Planned) => Compiled;
   readonly #plans: LRUCache<string, Kept<Compiled>>;
   readonly #planning = new Map<string, UnderWay<Compiled>>();
+  readonly #planned: PlanCacheOptions['planned'];
+  #hits = 0;
+  #misses = 0;
 
   constructor(planner: Planner, compile: (planned: Planned) => Compiled, options: PlanCacheOptions = {}) {
     this.#planner = planner;
     this.#compile = compile;
+    this.#planned = options.planned;
     this.#plans = new LRUCache({
       max: options.entries ?? PLAN.cacheEntries,
       maxSize: options.bytes ?? PLAN.cacheBytes,
@@ -48,7 +63,13 @@ export class PlanCache<Compiled extends object> {
 
   /** What is at hand, so that the common case need not wait. */
   peek(request: PlanRequest): Compiled | undefined {
-    return this.#plans.get(planKey(request))?.compiled;
+    const kept = this.#plans.get(planKey(request));
+    if (kept !== undefined) this.#hits += 1;
+    return kept?.compiled;
+  }
+
+  get use(): PlanUse {
+    return { entries: this.#plans.size, hits: this.#hits, misses: this.#misses };
   }
 
   /**
@@ -70,14 +91,21 @@ export class PlanCache<Compiled extends object> {
 
   #begin(key: string, request: PlanRequest, { tenant }: PlanFor): UnderWay<Compiled> {
     const wanted = new AbortController();
+    const began = performance.now();
+    this.#misses += 1;
+    let failed = true;
     const planning = this.#planner
       .plan(request, { tenant, signal: wanted.signal })
       .then((planned) => {
+        failed = false;
         const compiled = this.#compile(planned);
         this.#plans.set(key, { request, compiled }, { size: (planned.bytes + key.length) * MEMORY_PER_BYTE });
         return compiled;
       })
-      .finally(() => this.#forget(key, wanted));
+      .finally(() => {
+        this.#forget(key, wanted);
+        this.#planned?.(performance.now() - began, failed);
+      });
     planning.catch(() => undefined); // Reported to whoever waits, if anyone still does.
     return { planning, wanted, waiting: 0 };
   }

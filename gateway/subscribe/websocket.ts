@@ -71,6 +71,8 @@ interface Connection extends Extra {
 }
 
 export interface WebSocketEndpoint {
+  /** How many sockets are open. */
+  readonly open: number;
   /** Refuses new sockets and closes all with {@link RESUME}. */
   close(): Promise<void>;
 }
@@ -167,6 +169,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
   );
 
   return {
+    get open() {
+      return sockets.clients.size;
+    },
     async close() {
       closing = true;
       for (const socket of sockets.clients) socket.close(RESUME.code, RESUME.reason);
@@ -233,6 +238,7 @@ function protocolHandlers({
           requestId: `${extra.requestId}:${count}`,
           signal: cancel.signal,
           headers: extra.headers,
+          startsTrace: true,
           asText: true,
           incremental: true,
         });

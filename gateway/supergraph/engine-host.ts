@@ -38,6 +38,11 @@ export class EngineHost<E extends HostedEngine<E>> {
     return this.#hosted.engine.schema;
   }
 
+  /** The engine that serves, to look at: hold it by {@link lease} to use it. */
+  get engine(): E {
+    return this.#hosted.engine;
+  }
+
   /** Holds the engine that serves now; what replaces it does not disturb the holder. */
   lease(): EngineLease<E> {
     const hosted = this.#hosted;

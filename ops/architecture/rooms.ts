@@ -86,7 +86,7 @@ export const FLOORS: readonly Floor[] = [
     ground: {
       paths: ['gateway/telemetry', 'gateway/bounds', 'gateway/errors.ts', 'gateway/endings.ts'],
       title: 'telemetry · bounds · errors.ts',
-      does: 'logs without secrets, bounds of resources, the table of error codes',
+      does: 'logs without secrets, metrics and traces, bounds of resources, the table of error codes',
     },
   },
   {

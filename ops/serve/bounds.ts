@@ -14,6 +14,11 @@ export const SERVE = bounds('ops/serve', 'server', {
     unit: 'ms',
     default: 5_000,
   },
+  gatherMs: {
+    what: 'How long the first process waits for the metrics of a worker; one that is later is left out.',
+    unit: 'ms',
+    default: 12_000,
+  },
   sameSignalMs: {
     what: 'npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second one.',
     unit: 'ms',

@@ -1,4 +1,5 @@
 /** The process: reads the configuration, holds the data folder, starts stores and server, and ends them in order. */
+import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
@@ -16,6 +17,8 @@ import { showProgress, type Progress } from '#ops/bootstrap/progress.mjs';
 import { loadConfig, type Config } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
 import { Endings } from '#gateway/endings.ts';
+import { createListener } from '#gateway/http/listener.ts';
+import { metricsHandler } from '#gateway/http/metrics.ts';
 import { createLogger, type Logger } from '#gateway/telemetry/logger.ts';
 import {
   ordersOfFirstProcess,
@@ -25,6 +28,7 @@ import {
   type Served,
   type WorkerOrders,
 } from './workers.ts';
+import { metricsOfAllWorkers } from './worker-metrics.ts';
 
 // `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -72,6 +76,14 @@ async function main(): Promise<void> {
       log,
     });
     endings.add(() => workers.close());
+    const { port } = config.telemetry;
+    if (port !== undefined) {
+      const { prometheusTextOfAll } = await import('#gateway/telemetry/prometheus-text.ts');
+      const text = async (): Promise<string> => prometheusTextOfAll(await workers.metrics());
+      const alone = createListener([metricsHandler({ text })], config.bounds.http, log);
+      endings.add(() => alone.close(0));
+      await alone.listen(config.server.host, port);
+    }
     const served = await workers.ready;
     if (!endings.begun) announce(served, config);
   } catch (error) {
@@ -111,6 +123,7 @@ async function serve(
   const server = await startServer(config, {
     log,
     embeddedPostgres: embedded,
+    ...(cluster.isWorker ? { collected: metricsOfAllWorkers() } : {}),
     graphiqlTabs: GRAPHIQL_TABS,
     pages: EXAMPLE_PAGES,
     background: startBackground({

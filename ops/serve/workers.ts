@@ -10,6 +10,8 @@ import { SERVE } from './bounds.ts';
 import { NODE_FLAGS } from './node-flags.ts';
 import { START_USAGE } from '#ops/bootstrap/start-usage.mjs';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import type { OfWorker } from '#gateway/telemetry/metrics.ts';
+import { isAboutMetrics, MetricsOfWorkers, type MetricsMessage } from './worker-metrics.ts';
 
 /** What a worker is told when it starts. Over the channel between the two, because others can read an environment. */
 export interface WorkerOrders {
@@ -35,6 +37,8 @@ export interface WorkerPool {
    * said why.
    */
   readonly ready: Promise<Served>;
+  /** What is measured in each of them. */
+  metrics(): Promise<OfWorker[]>;
   /** Ends all workers in good order, and those that take too long at once. */
   close(): Promise<void>;
 }
@@ -50,7 +54,7 @@ export interface WorkerPoolOptions {
 }
 
 /** What a worker says: that it waits for its orders, then that it serves. */
-type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly served: Served };
+type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly served: Served } | MetricsMessage;
 
 /**
  * How many processes are to serve, by the command line (of which `--no-demo` is read where the configuration is); 1 unless it says otherwise.
@@ -101,16 +105,18 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
     args: [],
     execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')],
   });
-  const workers = new Set<Worker>();
+  const workers = new Map<Worker, number>();
+  const metrics = new MetricsOfWorkers(workers);
   const timers = new Set<NodeJS.Timeout>();
   let closing = false;
 
   const start = (ordinal: number, pause: number = SERVE.firstPauseMs): Promise<Served> =>
     new Promise((resolve, reject) => {
       const worker = cluster.fork();
-      workers.add(worker);
+      workers.set(worker, ordinal);
       let ready = false;
       worker.on('message', (message: WorkerMessage) => {
+        if (isAboutMetrics(message)) return metrics.hear(worker, message);
         if (!message.ready) return void worker.send({ ordinal, embeddedPostgres } satisfies WorkerOrders);
         ready = true;
         resolve(message.served);
@@ -139,7 +145,7 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
     closing = true;
     for (const timer of timers) clearTimeout(timer);
     await Promise.all(
-      [...workers].map(
+      [...workers.keys()].map(
         (worker) =>
           new Promise<void>((resolve) => {
             const late = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
@@ -159,5 +165,5 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   };
   const ready = startAll();
   ready.catch(() => undefined); // For who awaits it.
-  return { ready, close };
+  return { ready, metrics: () => metrics.gather(), close };
 }

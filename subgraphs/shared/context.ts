@@ -7,6 +7,7 @@
 
 import type { Budget } from './budget.ts';
 import { forbidden } from './errors.ts';
+import type { Span } from './span.ts';
 
 /** A verified caller. The tenant comes from here and from nowhere else. */
 export interface Principal {
@@ -45,9 +46,27 @@ export interface Session {
   onEnd(act: () => void): () => void;
 }
 
+/**
+ * Told of each round trip to a store as it begins.
+ * @returns to be called once when it has ended, with what it failed with
+ */
+export type StatementObserver = (store: string) => (error?: unknown) => void;
+
 /** Counts the statements that a request sends to stores; tests and `extensions.trace` read it. */
 export class StatementCounter {
   readonly #byStore = new Map<string, number>();
+  /** Of whoever watches all requests. */
+  readonly observer: StatementObserver | undefined;
+
+  constructor(observer?: StatementObserver) {
+    this.observer = observer;
+  }
+
+  /** Records one round trip to `store`, with its time and what it failed with. */
+  timed<T>(store: string, ask: () => Promise<T>): Promise<T> {
+    this.add(store);
+    return this.observer === undefined ? ask() : observed(this.observer(store), ask);
+  }
 
   /** Records `statements` round trips to `store` (such as `postgres`, `neo4j`, `qdrant`, `s3`, `files`, `openai`). */
   add(store: string, statements = 1): void {
@@ -64,6 +83,18 @@ export class StatementCounter {
     let sum = 0;
     for (const count of this.#byStore.values()) sum += count;
     return sum;
+  }
+}
+
+async function observed<T>(end: (error?: unknown) => void, ask: () => Promise<T>): Promise<T> {
+  let failure: unknown;
+  try {
+    return await ask();
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    end(failure);
   }
 }
 
@@ -100,6 +131,8 @@ export interface RequestContext {
   readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
   /** Where headers of remote subgraphs' answers go. Absent where the transport has no place for them. */
   readonly responseHeaders?: ResponseHeaderSink;
+  /** What it is shown as in traces; absent where it is not traced. */
+  readonly span?: Span;
 }
 
 /** Makes a context; the only place that decides its defaults. */
@@ -116,6 +149,7 @@ export function createRequestContext(
     budget: options.budget,
     headers: options.headers,
     responseHeaders: options.responseHeaders,
+    span: options.span,
   };
 }
 

@@ -289,7 +289,7 @@ describe('names that nothing reads', () => {
       unknown(
         ...['HOME', 'POST', 'PATH', 'PROT', 'API_KEY', 'PGDATA', 'PGHOSTADDR', 'PGSSLCRL', 'PGPASSFILE', 'PGTZ'],
         ...['S3_ACCESS_KEY_ID', 'S3_PORT', 'REDIS_PORT', 'REDIS_HOST', 'QDRANT_PORT', 'NEO4J_USER', 'NEO4J_AUTH'],
-        ...['OPENAI_API_BASE', 'OTEL_EXPORTER_OTLP_HEADERS', 'TEMPORAL_TLS_CERT_PATH', 'LOG_FILE', 'max_depths'],
+        ...['OPENAI_API_BASE', 'OTEL_EXPORTER_OTLP_COMPRESSION', 'TEMPORAL_TLS_CERT_PATH', 'LOG_FILE', 'max_depths'],
         'TRIBUTARY_TOKEN',
       ),
     ).toEqual([]);

@@ -10,6 +10,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { applyRequestRules, requestHeaderRules, responseHeaderRules } from '#gateway/config/header-rules.ts';
 import { strictest } from '#gateway/http/response-headers.ts';
 import { replaceFile, startTestServer, supergraphYaml, type TestServer } from './fixture.ts';
+import { startOtlpReceiver } from '#tests/setup/otlp-receiver.ts';
 import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -72,6 +73,28 @@ async function start(env: Record<string, string>): Promise<{ it: TestServer; one
 }
 
 describe('to subgraphs', () => {
+  test('of a request that is traced the trace goes on from the call, whatever the client sent', async () => {
+    await using receiver = await startOtlpReceiver();
+    const { it, one, two } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    await it.post({ query: '{ one two }' }, { traceparent });
+    await it.server.close(); // Sends what is left.
+    for (const { seen, name } of [one, two]) {
+      const call = receiver.spans.find((span) => span.name === `fetch ${name}`)!;
+      expect(seen[0]!['traceparent']).toBe(`00-${'a'.repeat(32)}-${call.spanId}-01`);
+    }
+  });
+
+  test('of one that is not traced, what the client sent', async () => {
+    await using receiver = await startOtlpReceiver();
+    const { it, one } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`;
+    await it.post({ query: '{ one }' }, { traceparent });
+    await it.server.close();
+    expect(one.seen[0]!['traceparent']).toBe(traceparent);
+    expect(receiver.spans).toEqual([]);
+  });
+
   test('are set, defaulted, renamed and removed, for all and for one', async () => {
     const { it, one, two } = await start({
       SUBGRAPH_FORWARD_HEADERS: 'x-user, accept-language, x-secret',

@@ -134,7 +134,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
         fits,
         mayExplore: () => options.mayExplore?.({ principal, requestId, address }) !== false,
       },
-      { principal, address, tellQuotas, requestId, signal, headers, ...shares },
+      { principal, address, span: exchange.span, tellQuotas, requestId, signal, headers, ...shares },
     );
     const [{ McpServer }, { addResources }] = await Promise.all([
       import('@modelcontextprotocol/server'),

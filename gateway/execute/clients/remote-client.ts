@@ -298,6 +298,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
         ),
       );
     },
+    breaker: () => BREAKER_STATES[breaker.state],
     async close() {
       await Promise.all([pool.close(), subscriptions.close()]);
     },

@@ -82,6 +82,8 @@ export interface SubgraphClient {
    * @returns the events, or a result with errors when the subscription could not be opened
    */
   subscribe(request: SubgraphRequest): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+  /** How its circuit breaker stands; subgraphs in this process have none. */
+  breaker?(): CallReport['breaker'];
   /** Ends connections. Idempotent. */
   close(): Promise<void>;
 }

@@ -59,7 +59,7 @@ class AttributingCounter extends StatementCounter {
   readonly #request: StatementCounter;
 
   constructor(request: StatementCounter) {
-    super();
+    super(request.observer);
     this.#request = request;
   }
 

@@ -84,8 +84,7 @@ export class Neo4jClient {
           (tx: ManagedTransaction) =>
             work(async (cypher, parameters) => {
               context.signal?.throwIfAborted();
-              context.statements.add('neo4j');
-              return await tx.run(cypher, parameters);
+              return await context.statements.timed('neo4j', async () => await tx.run(cypher, parameters));
             }),
           { timeout: this.#options.transactionTimeoutMs ?? NEO4J.transactionTimeoutMs },
         );

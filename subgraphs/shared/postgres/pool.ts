@@ -70,6 +70,15 @@ const EXACT_TYPES: pg.CustomTypesConfig = {
         : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
 };
 
+/** Connections of a pool by what they are doing. */
+export interface PoolUse {
+  readonly used: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+  readonly max: number;
+}
+
 export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #pool: pg.Pool;
@@ -114,6 +123,12 @@ export class PostgresPool {
   /** Connections that are open, in use or not. */
   get size(): number {
     return this.#pool.totalCount;
+  }
+
+  /** What the connections are doing, and how many requests wait for one. */
+  get use(): PoolUse {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: this.#options.poolSize };
   }
 
   /** A connection of its own, without time-outs for statements; the caller ends it. */
@@ -202,10 +217,8 @@ export class PostgresPool {
         run(this.#setting.text, [...this.#setting.values, principal.tenantId]),
       );
       const tx: Transaction = {
-        query: async <Row>(statement: Statement) => {
-          context.statements.add('postgres');
-          return (await run(statement.sql, statement.parameters as unknown[])) as Row[];
-        },
+        query: async <Row>({ sql, parameters }: Statement) =>
+          (await context.statements.timed('postgres', () => run(sql, parameters as unknown[]))) as Row[],
       };
       if (pipelined === true) {
         const result = work(tx);

@@ -12,7 +12,7 @@ import { POSTGRES } from './bounds.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
-import { PostgresPool, type Statement, type Transaction } from './pool.ts';
+import { PostgresPool, type PoolUse, type Statement, type Transaction } from './pool.ts';
 import { ReadReplica, type ReplicaState } from './replica.ts';
 import type { StoreHealth } from '../subgraph.ts';
 
@@ -230,6 +230,11 @@ export class Postgres {
     } catch (error) {
       return { store: 'postgres', state: 'down', detail: messageWithHint(error) };
     }
+  }
+
+  /** What the connections to the primary are doing. */
+  get use(): PoolUse {
+    return this.#pool.use;
   }
 
   /** Whether reads go to the replica; undefined where there is none. */

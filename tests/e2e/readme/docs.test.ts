@@ -133,8 +133,7 @@ async function configure({ document, text }: Block): Promise<void> {
   const set = Object.fromEntries(names.map((name) => [name, String(env[name])]));
   for (const [name, file] of Object.entries(set))
     if (file.startsWith(`${folder}/`)) await writeFile(file, HELD[name] ?? 'x'.repeat(32));
-  const { unused } = loadConfig(document === 'production.md' ? set : { ...BESIDE, ...set });
-  expect(unused.filter((name) => names.includes(name))).toEqual([]);
+  loadConfig(document === 'production.md' ? set : { ...BESIDE, ...set });
 }
 
 /** The database of sources.md, as its own file has it. @param file @default the first of the page */

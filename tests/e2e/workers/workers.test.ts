@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { workerCount } from '#ops/serve/workers.ts';
+import { readMetrics, valueOf } from '#tests/setup/prometheus-text.ts';
 import { childrenOf, cleanEnvironment, startProgram, type Program } from '#tests/ops/program.ts';
 
 const onLinux = process.platform === 'linux';
@@ -44,6 +45,22 @@ test.runIf(onLinux)('two workers', { timeout: 60_000 }, async () => {
   for (const stream of streams) expect(await stream.until(3)).toBe('seen');
   expect(new Set(await Promise.all(Array.from({ length: 8 }, health)))).toEqual(new Set(['ready']));
 
+  // Whichever worker is asked for metrics tells those of all.
+  const counted = async (): Promise<Map<string, number>> => {
+    const text = await (await fetch(`${url}/metrics`, { headers: { connection: 'close' } })).text();
+    const labels = { http_route: '/health/ready' };
+    return new Map(
+      ['1', '2'].map((worker) => [
+        worker,
+        valueOf(readMetrics(text), 'http_server_request_duration_seconds_count', { ...labels, worker }) ?? 0,
+      ]),
+    );
+  };
+  for (let asked = 0; asked < 4; asked++) {
+    const each = await counted();
+    expect([...each.values()].reduce((sum, count) => sum + count)).toBe(8);
+  }
+
   // A second server is kept from the data folder, though workers hold no lock.
   using other = startServer(['--workers', '2']);
   expect(await other.exited()).toBe(1);
@@ -76,6 +93,7 @@ const startServer = (args: string[]): Program => {
     RUN_LIBRARIAN: 'false',
     LOG_LEVEL: 'warn',
     DATABASE_URL: '',
+    METRICS: 'true',
     SHUTDOWN_TIMEOUT_MS: '2000',
   });
   return startProgram(process.execPath, ['--import', loader, main, ...args], { env });

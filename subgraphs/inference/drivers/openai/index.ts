@@ -98,7 +98,10 @@ export class OpenAIServer implements ModelServer {
    * @param use sends what is to be asked, bound to the call's signal and time-out
    */
   async ask<T>(call: InferenceCall, options: AskOptions, use: (sender: Sender) => Promise<T>): Promise<T> {
-    call.statements.add('openai');
+    return await call.statements.timed('openai', () => this.#ask(call, options, use));
+  }
+
+  async #ask<T>(call: InferenceCall, options: AskOptions, use: (sender: Sender) => Promise<T>): Promise<T> {
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
     const signal = AbortSignal.any([
       ...(call.signal ? [call.signal] : []),

@@ -213,9 +213,8 @@ class S3Driver implements ObjectDriver {
   }
 
   async #ask<T>(scope: ObjectScope, send: () => Promise<T>): Promise<T> {
-    scope.statements.add(this.store);
     try {
-      return await send();
+      return await scope.statements.timed(this.store, send);
     } catch (error) {
       throw s3Error(error, this.#bucket, scope.signal);
     }

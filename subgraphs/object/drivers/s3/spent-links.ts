@@ -24,9 +24,8 @@ export class SpentLinks {
   async spend(link: UploadLink, { signal, statements }: ObjectScope): Promise<boolean> {
     await this.#sweep({ signal, statements });
     const command = new PutObjectCommand({ ...this.#object(keyOf(link)), Body: '', IfNoneMatch: '*' });
-    statements.add('s3');
     try {
-      await this.#client.send(command, { abortSignal: signal });
+      await statements.timed('s3', () => this.#client.send(command, { abortSignal: signal }));
       return true;
     } catch (error) {
       const { name, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
@@ -37,8 +36,7 @@ export class SpentLinks {
   }
 
   async restore(link: UploadLink, { statements }: ObjectScope): Promise<void> {
-    statements.add('s3');
-    await this.#client.send(new DeleteObjectCommand(this.#object(keyOf(link))));
+    await statements.timed('s3', () => this.#client.send(new DeleteObjectCommand(this.#object(keyOf(link)))));
   }
 
   /** Forgets links that have ended, a page of them at most: they are refused for that. Keys sort by when they end. */
@@ -47,12 +45,11 @@ export class SpentLinks {
     if (now - this.#swept < OBJECT.spentSweepMs) return;
     this.#swept = now;
     const list = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: PREFIX, MaxKeys: OBJECT.listingPage });
-    statements.add('s3');
-    const { Contents = [] } = await this.#client.send(list, { abortSignal: signal });
+    const { Contents = [] } = await statements.timed('s3', () => this.#client.send(list, { abortSignal: signal }));
     for (const { Key } of Contents) {
       if (Key === undefined || endOfSpent(Key.slice(PREFIX.length)) > now) break;
-      statements.add('s3');
-      await this.#client.send(new DeleteObjectCommand(this.#object(Key)), { abortSignal: signal });
+      const command = new DeleteObjectCommand(this.#object(Key));
+      await statements.timed('s3', () => this.#client.send(command, { abortSignal: signal }));
     }
   }
 

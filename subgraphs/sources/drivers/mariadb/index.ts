@@ -27,19 +27,12 @@ export async function createMariadbSource(options: SourceOptions): Promise<Sourc
     },
     async read({ signal, statements }, statement) {
       if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
-      return await connections.lend(async (run) => {
-        statements.add('mariadb');
-        return await run(statement);
-      });
+      return await connections.lend(async (run) => await statements.timed('mariadb', () => run(statement)));
     },
     async write({ signal, statements }, work) {
       if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
       return await connections.transact(
-        async (run) =>
-          await work(async (statement) => {
-            statements.add('mariadb');
-            return await run(statement);
-          }),
+        async (run) => await work(async (statement) => await statements.timed('mariadb', () => run(statement))),
       );
     },
     probe: async () => await connections.lend(async (run) => await run({ sql: 'SELECT 1', parameters: [] })),

@@ -30,11 +30,15 @@ export class QdrantServer {
    * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`, `RATE_LIMITED`
    */
   async ask(method: 'GET' | 'POST', path: string, body?: object, context?: RequestContext): Promise<unknown> {
+    const send = (): Promise<unknown> => this.#send(method, path, body, context?.signal);
+    context?.signal?.throwIfAborted();
+    return await (context === undefined ? send() : context.statements.timed('qdrant', send));
+  }
+
+  async #send(method: 'GET' | 'POST', path: string, body?: object, signal?: AbortSignal): Promise<unknown> {
     const { name, variable, statementTimeoutMs } = this.#options;
     const store = `The source ${name}`;
     const check = `Check that Qdrant runs at ${variable}.`;
-    context?.signal?.throwIfAborted();
-    context?.statements.add('qdrant');
     const timeout = AbortSignal.timeout(statementTimeoutMs);
     try {
       const { base, key } = addressOf(this.#options.url());
@@ -46,7 +50,7 @@ export class QdrantServer {
         },
         ...(body === undefined ? {} : { body: writeJson(body) }),
         redirect: 'error',
-        signal: context?.signal === undefined ? timeout : AbortSignal.any([timeout, context.signal]),
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
       });
       const text = await response.text();
       if (response.ok) return (parseExactJson(text) as { result: unknown }).result;
@@ -75,7 +79,7 @@ export class QdrantServer {
       }
     } catch (error) {
       if (error instanceof CodedError) throw error;
-      if (context?.signal?.aborted === true) throw context.signal.reason as Error;
+      if (signal?.aborted === true) throw signal.reason as Error;
       if (timeout.aborted) throw storeTimeout(store, error, check);
       throw storeUnavailable(store, error, check);
     }

@@ -19,8 +19,7 @@ export function createSqliteSource(options: SourceOptions): SourceDriver {
     },
     async read({ signal, statements }, statement) {
       if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
-      statements.add('sqlite');
-      return await readers.read(statement);
+      return await statements.timed('sqlite', () => readers.read(statement));
     },
     probe: async () => await readers.read({ sql: 'SELECT 1 FROM sqlite_schema LIMIT 1', parameters: [] }),
     close: () => readers.close(),

@@ -51,9 +51,8 @@ export class QdrantConnection {
   async call<T>(context: RequestContext, collection: string, ask: (client: QdrantClient) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       context.signal?.throwIfAborted();
-      context.statements.add('qdrant');
       try {
-        return await untilAborted(this.ask(collection, ask), context.signal);
+        return await context.statements.timed('qdrant', () => untilAborted(this.ask(collection, ask), context.signal));
       } catch (error) {
         // Nothing was done, so that every request may be sent again; longer waits are the caller's to decide about.
         const seconds =

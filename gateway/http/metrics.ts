@@ -1,0 +1,49 @@
+/** `/metrics` for Prometheus: beside everything else, for callers with a scope; or alone on a port of its own, for whoever reaches it. */
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
+import { forbidden } from '#subgraphs/shared/errors.ts';
+import type { Exchange, Handler } from './exchange.ts';
+
+const PATH = '/metrics';
+/** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
+const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8';
+
+export interface MetricsOptions {
+  /** What is answered. */
+  readonly text: () => Promise<string>;
+  /** Who may read it; undefined for everybody. */
+  readonly admits?: { readonly authenticate: Authenticator['authenticate']; readonly scope: string | undefined };
+}
+
+export function metricsHandler({ text, admits }: MetricsOptions): Handler {
+  let reading: Promise<string> | undefined;
+  return async (exchange) => {
+    const { path, request, response } = exchange;
+    if (path !== PATH) return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return true;
+    }
+    if (admits !== undefined) await admit(exchange, admits);
+    // Once for all who read at the same time: what gathers it asks stores.
+    reading ??= text().finally(() => (reading = undefined));
+    const body = await reading;
+    response.writeHead(200, {
+      'content-type': TEXT_FORMAT,
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+    return true;
+  };
+}
+
+async function admit(
+  exchange: Exchange,
+  { authenticate, scope }: NonNullable<MetricsOptions['admits']>,
+): Promise<void> {
+  const principal = await authenticate(exchange.request.headers.authorization, exchange.request);
+  exchange.principal = principal;
+  if (scope !== undefined && !principal.scopes.includes(scope))
+    throw forbidden(`Metrics take the scope ${scope}, which METRICS_SCOPE names.`);
+}
