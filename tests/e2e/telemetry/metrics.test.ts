@@ -8,6 +8,9 @@ import { startTestServer as startSmallServer, type TestServer as SmallServer } f
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { readMetrics, valueOf, type Sample } from '#tests/setup/prometheus-text.ts';
 
+/** How long the server may take to tell what has happened. */
+const PATIENCE = { timeout: 20_000 };
+
 let it: TestServer;
 beforeAll(async () => {
   it = await startTestServer({ METRICS: 'true', METRICS_PORT: '0', METRICS_OPERATIONS: '2' });
@@ -92,18 +95,19 @@ describe('what is counted', () => {
     });
     const open = { graphql_operation_type: 'subscription' };
     const first = stream.next();
-    await vi.waitFor(async () => expect(valueOf(await read(), 'tributary_subscription_open', open)).toBe(1));
+    await vi.waitFor(async () => expect(valueOf(await read(), 'tributary_subscription_open', open)).toBe(1), PATIENCE);
     expect(valueOf(await read(), 'tributary_sockets_open')).toBe(1);
     await ask(
       'mutation ($runId: ID!) { appendRunEvents(input: { runId: $runId, idempotencyKey: "a", events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }',
       { runId },
     );
     await first;
-    await vi.waitFor(async () =>
-      expect(valueOf(await read(), 'tributary_subscription_events_total', open)).toBeGreaterThanOrEqual(1),
+    await vi.waitFor(
+      async () => expect(valueOf(await read(), 'tributary_subscription_events_total', open)).toBeGreaterThanOrEqual(1),
+      PATIENCE,
     );
     await stream.return?.();
-    await vi.waitFor(async () => expect(valueOf(await read(), 'tributary_subscription_open', open)).toBe(0));
+    await vi.waitFor(async () => expect(valueOf(await read(), 'tributary_subscription_open', open)).toBe(0), PATIENCE);
     await client.dispose();
   });
 });

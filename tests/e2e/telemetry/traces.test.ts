@@ -35,6 +35,8 @@ function wayTo(span: ReceivedSpan, spans: readonly ReceivedSpan[]): string[] {
   return [...(parent === undefined ? [] : wayTo(parent, spans)), span.name];
 }
 
+/** How long spans may take to come. */
+const PATIENCE = { timeout: 20_000 };
 const SOON = { OTEL_BSP_SCHEDULE_DELAY: '10' };
 let receiver: OtlpReceiver;
 let server: TestServer;
@@ -49,16 +51,13 @@ afterAll(async () => {
 
 /** All spans of the trace `traceId`, once its outermost one has come, which ends last. */
 async function traceOf(traceId: string, from = receiver): Promise<ReceivedSpan[]> {
-  return await vi.waitFor(
-    () => {
-      const spans = from.spans.filter((span) => span.traceId === traceId);
-      const known = new Set(spans.map(({ spanId }) => spanId));
-      const outermost = spans.filter(({ parentSpanId = '' }) => !known.has(parentSpanId));
-      expect(outermost.map(({ kind }) => kind)).toEqual([SERVER]);
-      return spans;
-    },
-    { timeout: 20_000 },
-  );
+  return await vi.waitFor(() => {
+    const spans = from.spans.filter((span) => span.traceId === traceId);
+    const known = new Set(spans.map(({ spanId }) => spanId));
+    const outermost = spans.filter(({ parentSpanId = '' }) => !known.has(parentSpanId));
+    expect(outermost.map(({ kind }) => kind)).toEqual([SERVER]);
+    return spans;
+  }, PATIENCE);
 }
 
 /** Headers of a caller whose request is traced, or is not to be. */
@@ -104,7 +103,7 @@ test('an operation over a WebSocket is a trace of its own', async () => {
     const found = receiver.spans.filter(({ name }) => name === 'query OverSocket');
     expect(found).toHaveLength(2);
     return found;
-  });
+  }, PATIENCE);
   expect(operations.map(({ parentSpanId }) => parentSpanId)).toEqual([undefined, undefined]);
   expect(new Set(operations.map(({ traceId }) => traceId)).size).toBe(2);
 });

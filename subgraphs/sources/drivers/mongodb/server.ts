@@ -186,8 +186,10 @@ export class MongoServer {
     send: (client: MongoClient, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     const { signal, late } = this.#signal(context);
+    context?.signal?.throwIfAborted();
+    const ask = async (): Promise<Answer> => await send(this.#client(), signal);
     try {
-      return await send(this.#begin(context), signal);
+      return await (context === undefined ? ask() : context.statements.timed('mongodb', ask));
     } catch (error) {
       throw this.#told(error, context, late());
     }

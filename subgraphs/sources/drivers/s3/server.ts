@@ -121,10 +121,11 @@ export class S3Server {
     send: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     context?.signal?.throwIfAborted();
-    context?.statements.add('s3');
     const timeout = AbortSignal.timeout(this.#options.statementTimeoutMs);
+    const ending = context?.signal === undefined ? timeout : AbortSignal.any([timeout, context.signal]);
+    const ask = (): Promise<Answer> => send(ending);
     try {
-      return await send(context?.signal === undefined ? timeout : AbortSignal.any([timeout, context.signal]));
+      return await (context === undefined ? ask() : context.statements.timed('s3', ask));
     } catch (error) {
       context?.signal?.throwIfAborted();
       throw this.#told(error, bucket, timeout.aborted);
