@@ -49,6 +49,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', 
     unit: 'fields',
     default: 5,
   },
+  sortedSpare: {
+    what: 'How many more objects than four pages want are kept, of a list that the gateway sorts, before all but a page are let go.',
+    unit: 'objects',
+    default: 1_000,
+  },
   cost: {
     what: 'What each such condition, and each field of another store that is sorted by, adds to what an operation may cost (`MAX_COST`).',
     unit: 'weight',

@@ -156,6 +156,22 @@ export class Asking {
     }
   }
 
+  /** The objects that match, with what is selected of each. */
+  async *rows(
+    list: TypeList,
+    where: FilterValue,
+    selected: readonly { readonly text: string }[],
+    given?: GivenArguments,
+  ): AsyncGenerator<readonly { readonly key: string; readonly node: Readonly<Record<string, unknown>> }[]> {
+    const selection = `nodes { ${list.key} ${selected.map(({ text }) => text).join(' ')} } ${PAGE}`;
+    const sizes = { first: list.page, next: () => list.page };
+    for await (const { page } of this.#pages(list, where, selection, variablesOf(given, 'link'), sizes)) {
+      const items = page.nodes.flatMap((node) => (node === null ? [] : [{ key: String(node[list.key]), node }]));
+      this.#charge(items.length);
+      yield items;
+    }
+  }
+
   /**
    * Objects in the order of their scores.
    * @param given its arguments, by name
@@ -273,6 +289,12 @@ function linkText({ field, many, key, given, cut }: AskedLink, paging: string): 
   if (!many) return `${field} { ${key} }`;
   const cutText = cut === undefined ? '' : `cut: ${cut}`;
   return `${field}(${paging}${argumentsText(given, 'link')}) { nodes { ${key} } ${PAGE} ${cutText} }`;
+}
+
+/** How many a link leads to, as it is selected; its arguments are given beside. */
+export function countText({ field, given, cut }: AskedLink): string {
+  const own = argumentsText(given, 'link').slice(2);
+  return `${field}${own === '' ? '' : `(${own})`} { totalCount ${cut === undefined ? '' : `cut: ${cut}`} }`;
 }
 
 /** Variables, with the types that they have. */

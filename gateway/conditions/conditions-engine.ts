@@ -34,7 +34,7 @@ import {
 } from './filter-places.ts';
 import { evaluatedPlace } from './evaluated-place.ts';
 import { nullFields } from './failed-fields.ts';
-import { isForeignOrder } from './order-levels.ts';
+import { foreignFields } from './order-levels.ts';
 import { orderedList } from './ordered-list.ts';
 import { responseNameOf } from './asked.ts';
 import { inOrder, type OrderedPage } from './by-keys.ts';
@@ -145,11 +145,15 @@ class ConditionsEngine implements Engine {
     const values = new Map(
       filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
     );
-    const ordered = filtered.orders.filter(({ order, type, value }) =>
-      isForeignOrder(order, valueOf(value, type, variables)),
-    );
-    const count = [...values].reduce((sum, [{ type }, value]) => sum + countConditions(type, value, this.#filters), 0);
-    return { filtered, variables, values, ordered, count: count + ordered.length };
+    const foreign = filtered.orders.map((place) => {
+      const { order, type, value } = place;
+      return { place, count: foreignFields(order, valueOf(value, type, variables)) };
+    });
+    const ordered = foreign.flatMap(({ place, count }) => (count > 0 ? [place] : []));
+    const count =
+      [...values].reduce((sum, [{ type }, value]) => sum + countConditions(type, value, this.#filters), 0) +
+      foreign.reduce((sum, each) => sum + each.count, 0);
+    return { filtered, variables, values, ordered, count };
   }
 
   async #run<Result extends object>(

@@ -20,6 +20,8 @@ export interface TypeList {
   readonly first: number | undefined;
   /** The most items of all pages together; Infinity where the list goes on to its end. */
   readonly most: number;
+  /** Fields by which lists of what leads here are sorted, where this one is not sorted itself. */
+  readonly sorts: readonly string[];
   /** The arguments, and their values, for which the order of its items does not depend on which of them take part. */
   readonly steady: readonly { readonly argument: string; readonly value: unknown }[];
 }
@@ -33,6 +35,8 @@ export interface ForeignCondition {
   readonly type: string;
   /** Whether it is on many: `some`, `every` and `none` of them. */
   readonly many: boolean;
+  /** Whether its connection tells how many there are. */
+  readonly counts: boolean;
   /** How what is there is listed. */
   readonly target: TypeList;
   /** How what is filtered is listed, where it can be. */
@@ -106,15 +110,34 @@ export interface RankCondition {
   readonly order: string;
 }
 
-/** The orders that one input type gains. */
+/** How values of a field compare. */
+export type ValueKind = 'number' | 'digits' | 'moment' | 'text' | 'boolean';
+
+/** What lists of a type are sorted by, as the input of their `orderBy` has it. */
 export interface DeclaredOrder {
-  /** The input type, and the enum of its `field`. */
   readonly input: string;
-  readonly field: string;
+  /** The enum of its `field`; undefined where it has none. */
+  readonly field: string | undefined;
   /** The list whose own it is. */
   readonly list: TypeList;
-  /** By the enum's values. */
+  /** Whether it is the gateway's own: the list's store does not sort. */
+  readonly own: boolean;
+  /** What lists are sorted by as these values of the enum: the fields of the type, and rankings. */
+  readonly fields: ReadonlyMap<string, OrderedField>;
   readonly ranks: ReadonlyMap<string, RankCondition>;
+  /** By the input's fields: what links lead to. */
+  readonly links: ReadonlyMap<string, OrderedLink>;
+}
+
+export interface OrderedField {
+  readonly name: string;
+  readonly kind: ValueKind;
+}
+
+export interface OrderedLink {
+  readonly link: ForeignCondition;
+  /** The input of the order of what it leads to; undefined where it leads to many, of which the number counts. */
+  readonly input: string | undefined;
 }
 
 /** A condition on what links lead to. */

@@ -103,7 +103,7 @@ export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): D
     ({ field, arguments: given }) => rankConditionOf(api, field, given, lists) ?? [],
   );
   for (const condition of ranks) add(condition);
-  return { conditions, lists: byField, orders: declaredOrders(api, lists.values(), ranks) };
+  return { conditions, lists: byField, orders: declaredOrders(api, lists, conditions, ranks) };
 }
 
 function listOf(
@@ -111,7 +111,7 @@ function listOf(
   field: string,
   given: Readonly<Record<string, unknown>>,
 ): TypeList | undefined {
-  const { filter: argument, key = '', values, page, first, most, steady } = { ...DEFAULTS, ...given };
+  const { filter: argument, key = '', values, page, first, most, steady, sorts } = { ...DEFAULTS, ...given };
   const definition = query.getFields()[field];
   const filter = getNamedType(definition?.args.find(({ name }) => name === argument)?.type);
   const type = definition && linkedType(definition.type);
@@ -129,6 +129,7 @@ function listOf(
     page: page as number,
     counts: connection.getFields()['totalCount'] !== undefined,
     first: (first as number | null | undefined) ?? undefined,
+    sorts: (sorts as readonly string[] | null | undefined) ?? [],
     most: (most as number | null | undefined) ?? Infinity,
     steady: ((steady as string[] | null | undefined) ?? []).map(steadyOf),
   };
@@ -157,7 +158,9 @@ function conditionOf(
   if (target === undefined) return undefined;
   const source = lists.get(type);
   const own = takes.flatMap((name) => takenArgument(definition!, name, turns) ?? []);
-  const common = { name: field, filter, type, many: to!.many, target, takes: own, cut };
+  const connection = getNamedType(definition!.type) as GraphQLObjectType;
+  const counts = to!.many && connection.getFields()['totalCount'] !== undefined;
+  const common = { name: field, filter, type, many: to!.many, counts, target, takes: own, cut };
   if (by !== undefined && !to!.many && takesKeys(input, by))
     return { ...common, source, column: by, back: undefined, values: target.values };
   const leadsBack = back === undefined ? undefined : to!.node.getFields()[back];

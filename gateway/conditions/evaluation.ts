@@ -23,6 +23,7 @@ import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from
 import type { RankCondition, TypeList } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
 import { addKeys, both, type KeySet } from './key-sets.ts';
+import { countedKeys } from './counted.ts';
 import { scoredKeys } from './scored.ts';
 import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
@@ -88,6 +89,7 @@ export class Evaluation implements Steps {
 
   async #keysOf(term: Term, own: FilterValue, scope: Scope): Promise<KeySet> {
     const { condition, quantifier, filter } = term;
+    if (quantifier === 'count') return await countedKeys(this, term, own, scope);
     const name = nameOf(term);
     const said = JSON.stringify([name, filter, [...term.given]]);
     const whole = this.#whole.get(said);

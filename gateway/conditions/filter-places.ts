@@ -117,7 +117,9 @@ export function filterPlaces(
     const type = types.getArgument()?.type;
     const order = type && filters.orders.get(getNamedType(type).name);
     if (order !== undefined) {
-      if (isPlainOrder(node.value, order)) return;
+      // What the list itself has not is never asked of it.
+      if (order.own) ownArguments.add(node);
+      else if (isPlainOrder(node.value, order)) return;
       const field = fields.at(-1)!;
       const key = list === undefined ? print(node.value) : `${responseNameOf(field)} at the root`;
       let place = orders.get(key);

@@ -1,50 +1,108 @@
 /** What a caller has a list sorted by, level by level. */
 import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import type { DeclaredOrder, RankCondition } from './declared-types.ts';
+import type { DeclaredOrder, RankCondition, ValueKind } from './declared-types.ts';
 
 type Direction = 'ASC' | 'DESC';
+type Node = Readonly<Record<string, unknown>>;
 
 /** Sorted by how its objects score. */
 export interface RankLevel {
-  readonly kind: 'rank';
   readonly condition: RankCondition;
 }
-export type Level = RankLevel;
 
-type GivenLevel = Readonly<Record<string, unknown>> & { readonly direction?: Direction | null };
+/** Sorted by a value. */
+export interface ValueLevel {
+  /** What is selected of each object, and where the value is in that. */
+  readonly text: string;
+  readonly read: (node: Node) => unknown;
+  readonly kind: ValueKind;
+  readonly direction: Direction;
+}
+
+type GivenLevel = Node & { readonly direction?: Direction | null };
+/** By their input types. */
+type Orders = ReadonlyMap<string, DeclaredOrder>;
 
 const givenLevels = (value: unknown): readonly GivenLevel[] =>
   value === null || value === undefined ? [] : ((Array.isArray(value) ? value : [value]) as GivenLevel[]);
 
-/** Whether the list's own store cannot sort so, or it is nothing to sort by. */
-export const isForeignOrder = (order: DeclaredOrder, value: unknown): boolean =>
-  givenLevels(value).some((level) => level === null || !isOwn(order, level));
+/** How many of its fields the list's own store cannot sort by; what says nothing to sort by is one of them. */
+export const foreignFields = (order: DeclaredOrder, value: unknown): number =>
+  givenLevels(value).filter((level) => order.own || !isPlain(order, level)).length;
 
-const isOwn = ({ ranks }: DeclaredOrder, { field }: GivenLevel): boolean =>
-  typeof field === 'string' && !ranks.has(field);
+const isPlain = ({ ranks, links }: DeclaredOrder, level: GivenLevel): boolean =>
+  typeof level['field'] === 'string' &&
+  !ranks.has(level['field']) &&
+  [...links.keys()].every((name) => level[name] === null || level[name] === undefined);
 
 /**
- * The levels of an order, the most important first.
+ * The levels of an order, the most important first: values, or one ranking.
  * @throws CodedError `BAD_USER_INPUT` for what cannot be sorted by so
  */
-export function levelsOf(order: DeclaredOrder, value: unknown): readonly Level[] {
+export function levelsOf(orders: Orders, order: DeclaredOrder, value: unknown): RankLevel | readonly ValueLevel[] {
   const given = givenLevels(value);
   if (given.length > CONDITIONS.orderLevels)
     throw badUserInput(`\`orderBy\` has at most ${CONDITIONS.orderLevels} fields; got ${given.length}.`);
-  return given.map((level) => levelOf(order, level, given.length));
+  const levels = given.map((level) => levelOf(orders, order, level));
+  const values = levels.filter((level) => 'text' in level);
+  const ranked = levels.find((level) => 'condition' in level);
+  if (ranked === undefined) {
+    if (new Set(values.map(({ text }) => text)).size < values.length)
+      throw badUserInput('`orderBy` names a field twice.');
+    return values;
+  }
+  if (levels.length > 1)
+    throw badUserInput(`\`orderBy\` has ${ranked.condition.order} beside other fields.`, {
+      hint: 'Leave the others out: objects with the same score come in the order of their ids.',
+    });
+  return ranked;
 }
 
-function levelOf({ ranks }: DeclaredOrder, { field, direction }: GivenLevel, count: number): Level {
-  const condition = ranks.get(field as string);
-  if (condition === undefined) throw badUserInput('`orderBy` must say what to sort by.');
-  if (count > 1)
-    throw badUserInput(`\`orderBy\` has ${condition.order} beside other fields.`, {
-      hint: `Leave the others out: objects with the same score come in the order of their ids.`,
+function levelOf(orders: Orders, order: DeclaredOrder, level: GivenLevel): RankLevel | ValueLevel {
+  const { direction, ...said } = level;
+  const [only, ...more] = Object.entries(said).filter(([, value]) => value !== null && value !== undefined);
+  if (only === undefined || more.length > 0)
+    throw badUserInput(
+      only === undefined
+        ? 'Something in `orderBy` does not say what to sort by.'
+        : `Something in \`orderBy\` says \`${only[0]}\` and \`${more[0]![0]}\` at once.`,
+      { hint: 'Each item of the list says one thing to sort by; the most important comes first.' },
+    );
+  const [name, value] = only;
+  const way = direction ?? 'ASC';
+  const link = order.links.get(name);
+  if (link === undefined) return fieldLevel(order, value as string, way);
+  if (link.input === undefined)
+    return {
+      text: `${name} { totalCount }`,
+      read: (node) => (node[name] as Node | null | undefined)?.['totalCount'],
+      kind: 'number',
+      direction: way,
+    };
+  if (way === 'DESC')
+    throw badUserInput(`\`direction\` stands beside \`${name}\`.`, {
+      hint: `It belongs within: \`${name}: { …, direction: DESC }\`.`,
     });
-  if (direction === 'DESC')
+  const inner = levelOf(orders, orders.get(link.input)!, value as GivenLevel);
+  if ('condition' in inner) throw badUserInput(`\`${name}\` cannot be sorted by ${inner.condition.order}.`);
+  const read = (node: Node): unknown => {
+    const there = node[name] as Node | null | undefined;
+    return there === null || there === undefined ? null : inner.read(there);
+  };
+  return { ...inner, text: `${name} { ${inner.text} }`, read };
+}
+
+function fieldLevel({ ranks, fields }: DeclaredOrder, value: string, direction: Direction): RankLevel | ValueLevel {
+  const condition = ranks.get(value);
+  if (condition !== undefined) {
+    if (direction === 'ASC') return { condition };
     throw badUserInput(`${condition.order} comes with the greatest score first, and no other way.`, {
       hint: 'Leave `direction` out.',
     });
-  return { kind: 'rank', condition };
+  }
+  const field = fields.get(value);
+  if (field === undefined) throw badUserInput(`${value} cannot be sorted by beside what another store has.`);
+  const { name, kind } = field;
+  return { text: name, read: (node) => node[name], kind, direction };
 }

@@ -5,6 +5,7 @@ import type { Evaluation } from './evaluation.ts';
 import { valueOf, type OrderPlace, type Variables } from './filter-places.ts';
 import { levelsOf } from './order-levels.ts';
 import { byRank } from './ranked-order.ts';
+import { bySorted } from './sorted-order.ts';
 
 /** @throws ConditionFailed, CodedError `BAD_USER_INPUT` */
 export async function orderedList(
@@ -13,7 +14,10 @@ export async function orderedList(
   fragments: Fragments,
   variables: Variables,
 ): Promise<WorkedOrder> {
-  const [level] = levelsOf(place.order, valueOf(place.value, place.type, variables));
+  const value = valueOf(place.value, place.type, variables);
+  const levels = levelsOf(evaluation.filters.orders, place.order, value);
   const asked = askedOrderOf(place, fragments, variables, evaluation.schema);
-  return await byRank(evaluation, asked, level!.condition);
+  return 'condition' in levels
+    ? await byRank(evaluation, asked, levels.condition)
+    : await bySorted(evaluation, asked, levels);
 }

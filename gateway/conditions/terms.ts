@@ -41,8 +41,8 @@ export function givenArguments(takes: readonly LinkArgument[], given: FilterValu
 /** What a condition asks, of one or of many. */
 export interface Term {
   readonly condition: ForeignCondition;
-  readonly quantifier: 'one' | 'some' | 'none' | 'every';
-  /** What is to match; of `every`, what none may. */
+  readonly quantifier: 'one' | 'some' | 'none' | 'every' | 'count';
+  /** What is to match; of `every`, what none may; of `count`, what the number must be. */
   readonly filter: FilterValue;
   /** Whether something that matches must be there, or must not. */
   readonly holds: boolean;
@@ -66,11 +66,19 @@ export function termsOf(declared: LinkCondition, given: FilterValue): Term[] {
   }
   if (!declared.many) return [{ condition: declared, quantifier: 'one', filter: given, holds: true, given: NONE }];
   const link = givenArguments(declared.takes, given);
-  return (['some', 'every', 'none'] as const).flatMap((quantifier) => {
+  return (['some', 'every', 'none', 'count'] as const).flatMap((quantifier) => {
     const filter = given[quantifier] as FilterValue | null | undefined;
     if (filter === null || filter === undefined) return [];
     const wanted = quantifier === 'every' ? { not: filter } : filter;
-    return [{ condition: declared, quantifier, filter: wanted, holds: quantifier === 'some', given: link }];
+    return [
+      {
+        condition: declared,
+        quantifier,
+        filter: wanted,
+        holds: quantifier === 'some' || quantifier === 'count',
+        given: link,
+      },
+    ];
   });
 }
 

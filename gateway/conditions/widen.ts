@@ -14,6 +14,7 @@ import { APPROXIMATE, APPROXIMATE_DESCRIPTION } from './asked.ts';
 import { declaredConditions } from './declared.ts';
 import type { DeclaredCondition, ForeignCondition, LinkArgument, RankCondition } from './declared-types.ts';
 import { MARK } from './schema-parts.ts';
+import { widenedOrders } from './widen-orders.ts';
 
 /**
  * @param apiSdl what clients see of a supergraph
@@ -32,12 +33,13 @@ export function widenedFilters(apiSdl: string, supergraphSdl: string): string {
     added.push(`extend input ${filter} {\n${fields.join('\n')}\n}`);
   }
   if (added.length === 0) return apiSdl;
-  for (const { field, ranks } of declared.orders.values())
-    added.push(`extend enum ${field} {\n${[...ranks.values()].map(rankOrder).join('\n')}\n}`);
+  const orders = widenedOrders(api, declared.orders);
+  added.push(...orders.added);
   const filtered = new Set(
     [...declared.lists].filter(([, { filter }]) => declared.conditions.has(filter)).map(([field]) => field),
   );
-  return [withArguments(apiSdl, api.getQueryType()!.name, filtered), ...lists.values(), ...added].join('\n\n');
+  const withApproximate = withArguments(apiSdl, api.getQueryType()!.name, filtered);
+  return [orders.change(withApproximate), ...lists.values(), ...added].join('\n\n');
 }
 
 /** Adds to these root lists what says whether they may be cut short. */
@@ -80,11 +82,6 @@ const rankInput = ({ input, rank: { field, takes } }: RankCondition): string =>
     '}',
   ].join('\n');
 
-function rankOrder({ name, order }: RankCondition): string {
-  const told = `By \`${name}\`, the greatest score first, equal scores by key; \`where\` must have it, by itself or within \`and\`. It stands alone, and is read forwards.${MARK}`;
-  return `  ${JSON.stringify(told)}\n  ${order}`;
-}
-
 function described(condition: DeclaredCondition): string {
   if ('rank' in condition)
     return `Its score in \`${condition.rank.field}\` is at least \`${condition.rank.least}\`; without that it filters nothing, and says what lists are sorted by as ${condition.order}.${MARK}`;
@@ -99,9 +96,11 @@ function described(condition: DeclaredCondition): string {
 function listFilter(api: GraphQLSchema, condition: ForeignCondition, lists: Map<string, string>): string {
   const { filter } = condition.target;
   const stem = (name: string): string => name.replace(/Filter$/, '');
-  // With arguments of its own it is an input of its own.
-  const own = `${condition.name.charAt(0).toUpperCase()}${condition.name.slice(1)}`;
-  const name = condition.takes.length === 0 ? `${stem(filter)}ListFilter` : `${stem(condition.filter)}${own}ListFilter`;
+  const shared = `${stem(filter)}ListFilter`;
+  const there = isCounted(api, shared, lists);
+  // With arguments of its own it is an input of its own; and where only one of two tells how many there are.
+  const own = `${stem(condition.filter)}${condition.name.charAt(0).toUpperCase()}${condition.name.slice(1)}ListFilter`;
+  const name = condition.takes.length === 0 && (there ?? condition.counts) === condition.counts ? shared : own;
   if (!lists.has(name) && !isInputObjectType(api.getType(name)))
     lists.set(
       name,
@@ -114,9 +113,53 @@ function listFilter(api: GraphQLSchema, condition: ForeignCondition, lists: Map<
         `  every: ${filter}`,
         '  "None of them matches; `{}` matches where there are none."',
         `  none: ${filter}`,
+        ...(condition.counts
+          ? [`  "How many there are must be so, whatever they are."`, `  count: ${countFilter(api, lists)}`]
+          : []),
         ...condition.takes.map(argumentOf),
         '}',
       ].join('\n'),
+    );
+  return name;
+}
+
+/** Whether an input of this name asks for a number; undefined where there is none. */
+function isCounted(api: GraphQLSchema, name: string, inputs: ReadonlyMap<string, string>): boolean | undefined {
+  const made = inputs.get(name);
+  if (made !== undefined) return made.includes('\n  count: ');
+  const there = api.getType(name);
+  return isInputObjectType(there) ? there.getFields()['count'] !== undefined : undefined;
+}
+
+/** The name of the input that asks for a number. */
+function countFilter(api: GraphQLSchema, inputs: Map<string, string>): string {
+  // The one that whole numbers have already, where there is one.
+  const there = api.getType('IntFilter');
+  if (isInputObjectType(there) && ['in', 'gte'].every((each) => there.getFields()[each] !== undefined))
+    return there.name;
+  const name = 'CountFilter';
+  if (!inputs.has(name) && !isInputObjectType(api.getType(name)))
+    inputs.set(
+      name,
+      `"Conditions on how many there are. All that are given must hold."
+input ${name} {
+  "Equal to this."
+  eq: Int
+  "Not equal to this."
+  ne: Int
+  "Greater than this."
+  gt: Int
+  "At least this."
+  gte: Int
+  "Less than this."
+  lt: Int
+  "At most this."
+  lte: Int
+  "One of these; an empty list matches nothing."
+  in: [Int!]
+  "None of these."
+  notIn: [Int!]
+}`,
     );
   return name;
 }

@@ -46,6 +46,8 @@ type ListsArguments = {
    * @default whatever they are
    */
   steady?: string[];
+  /** Fields of the type by which lists of what leads to it can be sorted, where the list is not sorted itself. @default none */
+  sorts?: string[];
   /** Further conditions, each a name and the links that it stands for: `entity: document.entities`. */
   through?: string[];
 };
@@ -113,6 +115,11 @@ export const CONDITION_DIRECTIVES: ReadonlyMap<string, GraphQLDirective> = new M
           type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
           description:
             'Arguments, such as `mode: VECTOR`, for which the order of items does not depend on which of them take part; absent where it never does.',
+        },
+        sorts: {
+          type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+          description:
+            'Fields of the type by which it can be sorted, and lists of what leads to it; absent where the list has an order of its own.',
         },
         through: {
           type: new GraphQLList(new GraphQLNonNull(GraphQLString)),

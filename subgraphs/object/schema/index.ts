@@ -111,7 +111,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     }),
     objects: t.field({
       type: connection,
-      directives: { lists: listedBy('key') },
+      directives: { lists: { ...listedBy('key'), sorts: ['key', 'size', 'mediaType', 'updatedAt'] } },
       description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
       args: {
         where: t.arg({

@@ -123,7 +123,12 @@ type Filter = Record<string, any>;
 const quantified = (filter: Filter, linked: readonly string[], holds: (id: string, of: Filter) => boolean): boolean =>
   (filter.some == null || linked.some((id) => holds(id, filter.some))) &&
   (filter.every == null || linked.every((id) => holds(id, filter.every))) &&
-  (filter.none == null || !linked.some((id) => holds(id, filter.none)));
+  (filter.none == null || !linked.some((id) => holds(id, filter.none))) &&
+  (filter.count?.gte == null || linked.length >= filter.count.gte) &&
+  (filter.count?.not == null || linked.length > filter.count.not.lte) &&
+  filter.count?.isNull !== true &&
+  (filter.count?.in == null || filter.count.in.includes(linked.length)) &&
+  (filter.count?.lt == null || linked.length < filter.count.lt);
 
 function common(filter: Filter, holds: (of: Filter) => boolean): boolean {
   return (
@@ -200,7 +205,13 @@ const { documentFilter, entityFilter } = fc.letrec<{ documentFilter: Filter; ent
 }));
 
 function listed(of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> {
-  return fc.record({ some: of, every: of, none: of }, { requiredKeys: [] }).map((filter) => {
+  const count = fc.oneof(
+    fc.integer({ min: 0, max: 4 }).map((gte) => ({ gte })),
+    fc.integer({ min: 0, max: 4 }).map((lt) => ({ lt, gte: null })),
+    fc.subarray([0, 1, 2, 4]).map((among) => ({ in: among })),
+    fc.integer({ min: 0, max: 3 }).map((lte) => ({ not: { lte }, isNull: lte === 3 })),
+  );
+  return fc.record({ count, some: of, every: of, none: of }, { requiredKeys: [] }).map((filter) => {
     const [first] = Object.entries(filter);
     return first === undefined ? filter : Object.fromEntries(Object.entries(filter).slice(0, 2));
   });

@@ -362,6 +362,20 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /entities: COUNT/,
+    'graphql',
+    async ({ text }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text }),
+      });
+      expect(await response.json()).toEqual({
+        data: { documents: { totalCount: expect.any(Number), nodes: expect.any(Array) } },
+      });
+    },
+  ],
+  [
     /^\{ objects\(/,
     'graphql',
     async ({ text }) => {

@@ -58,13 +58,17 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     agent: [`(id: ${literal(w.agent)})`],
     agents: pages(ids(w.agent), 'NAME', cursor('agents'), `{ runs: { some: { id: { eq: ${literal(w.run)} } } } }`),
     document: [`(id: ${literal(w.documents[0])})`],
-    documents: pages(
-      ids(...w.documents),
-      'TITLE',
-      cursor('documents'),
-      `{ entities: { some: { id: { in: ${literal(w.entities)} } } } }`,
-      `{ file: { size: { gte: 0 } } }`,
-    ),
+    documents: [
+      ...pages(
+        ids(...w.documents),
+        'TITLE',
+        cursor('documents'),
+        `{ entities: { some: { id: { in: ${literal(w.entities)} } }, count: { gte: 0 } } }`,
+        `{ file: { size: { gte: 0 } } }`,
+      ),
+      // What embeds a query is recorded as the caller's own: see `similarDocuments`, and tests/e2e/conditions/similarity.test.ts.
+      '(orderBy: [{ file: { field: SIZE, direction: DESC } }, { entities: COUNT }], first: 20)',
+    ],
     documentFacets: ['', `(where: ${ids(...w.documents)}, first: 20, values: 20)`],
     chunk: [`(id: ${literal(w.chunk)})`],
     memoryFact: [`(id: ${literal(w.fact)})`],
@@ -99,6 +103,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     entities: [
       ...pages(all, '', cursor('entities'), `{ documents: { some: { id: { in: ${literal(w.documents)} } } } }`),
       `(where: { neighbors: { some: { id: { in: ${literal(w.entities)} } }, direction: BOTH, depth: 2 } })`,
+      `(where: { id: { in: ${literal(w.entities)} } }, orderBy: [{ documents: COUNT, direction: DESC }])`,
     ],
     shortestPath: [
       `(from: ${literal(w.entities[0])}, to: ${literal(w.entities[1])}, types: ["KNOWS"], direction: BOTH, maxDepth: 3)`,
@@ -111,6 +116,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(where: { key: { in: ${literal([w.objectKey])} }, size: { gte: 0 }, mediaType: { ne: "x/y" }, updatedAt: { gte: "2000-01-01" } })`,
       `(where: { documents: { some: { id: { in: ${literal(w.documents)} } } } })`,
       `(where: { artifacts: { some: { id: { eq: ${literal(w.artifact)} } } } }, approximate: true)`,
+      `(where: { key: { in: ${literal([w.objectKey, w.fileKey])} } }, orderBy: [{ field: SIZE }, { documents: COUNT }])`,
       ...after(cursor('objects'), 'first: 20, '),
     ],
     embed: ['(input: ["What is kept?"])', '(input: ["What is kept?"], as: QUERY)'],
