@@ -12,7 +12,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { StatementObserver } from '#subgraphs/shared/context.ts';
-import { runningSpan, type Span, type SpanAttributes } from '#subgraphs/shared/span.ts';
+import type { Span, SpanAttributes } from '#subgraphs/shared/span.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
 import { codeOf } from './error-code.ts';
@@ -22,6 +22,7 @@ import { rootSpan } from './spans.ts';
 import type {
   FetchStart,
   Observed,
+  ObservedFetch,
   ObservedOperation,
   OperationStart,
   RequestStart,
@@ -136,7 +137,7 @@ export class OpenTelemetry implements Telemetry {
     };
   }
 
-  fetch({ subgraph, own, objects, parent }: FetchStart): Observed<string | undefined> {
+  fetch({ subgraph, own, objects, parent }: FetchStart): ObservedFetch {
     const began = performance.now();
     if (objects !== undefined) this.#instruments.objects.record(objects, { subgraph });
     const span = parent?.child(`fetch ${subgraph}`, {
@@ -145,6 +146,7 @@ export class OpenTelemetry implements Telemetry {
     });
     return {
       span,
+      statements: span && this.#observer(span),
       end: (failed) => {
         this.#instruments.fetches.record(secondsSince(began), {
           subgraph,
@@ -203,7 +205,7 @@ export class OpenTelemetry implements Telemetry {
     return (store) => {
       const began = performance.now();
       const known = { 'db.system.name': SYSTEMS[store] ?? store };
-      const own = span === undefined ? undefined : (runningSpan() ?? span).child(store, known, true);
+      const own = span === undefined ? undefined : span.child(store, known, true);
       return (error) => {
         const failed = error === undefined ? {} : { 'error.type': codeOf(error) };
         this.#instruments.statements.record(secondsSince(began), { ...known, ...failed });

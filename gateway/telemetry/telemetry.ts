@@ -48,6 +48,12 @@ export interface ObservedOperation extends Observed<OperationEnd> {
   event(): void;
 }
 
+/** A call to a subgraph while it runs. */
+export interface ObservedFetch extends Observed<string | undefined> {
+  /** Told of its statements; undefined where it is not traced. */
+  readonly statements: StatementObserver | undefined;
+}
+
 export interface OperationEnd {
   /** The codes of its errors; none where it went well. */
   readonly codes: readonly string[];
@@ -83,7 +89,7 @@ export interface Telemetry {
   request(start: RequestStart): Observed<number>;
   operation(start: OperationStart): ObservedOperation;
   /** A call to a subgraph begins. Ends with the code of what it failed with. */
-  fetch(start: FetchStart): Observed<string | undefined>;
+  fetch(start: FetchStart): ObservedFetch;
   /** An operation was refused before it ran. */
   refused(codes: readonly string[]): void;
   /** An operation was planned, in so many milliseconds. */

@@ -133,6 +133,8 @@ export interface RequestContext {
   readonly responseHeaders?: ResponseHeaderSink;
   /** What it is shown as in traces; absent where it is not traced. */
   readonly span?: Span;
+  /** The request that this is one fetch of, where fetches are traced: what is kept for a request is kept for that. @default itself */
+  readonly request?: RequestContext;
 }
 
 /** Makes a context; the only place that decides its defaults. */
@@ -153,6 +155,9 @@ export function createRequestContext(
   };
 }
 
+/** The request that a context is of: that of a single fetch is a part of it. */
+export const requestOf = (context: RequestContext): RequestContext => context.request ?? context;
+
 /**
  * Memoises `create` for each request: the loaders of one request are made on first use and die with its context.
  * A mutation that changes what loaders may have read must clear them (`loaders.x.clearAll()`).
@@ -160,10 +165,11 @@ export function createRequestContext(
 export function perRequest<T>(create: (context: RequestContext) => T): (context: RequestContext) => T {
   const made = new WeakMap<RequestContext, T>();
   return (context) => {
-    let value = made.get(context);
+    const request = requestOf(context);
+    let value = made.get(request);
     if (value === undefined) {
       value = create(context);
-      made.set(context, value);
+      made.set(request, value);
     }
     return value;
   };

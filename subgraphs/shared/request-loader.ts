@@ -3,7 +3,7 @@
  * their turn in between: a batch goes out once nothing of the request waits for its turn.
  */
 import DataLoader from 'dataloader';
-import type { RequestContext } from './context.ts';
+import { requestOf, type RequestContext } from './context.ts';
 
 interface Gathering {
   /** Executions of the request that wait for their turn. */
@@ -19,8 +19,9 @@ const gatherings = new WeakMap<RequestContext, Gathering>();
  * caller must not wait for what is loaded.
  */
 export function holdBatches(context: RequestContext): () => void {
-  let gathering = gatherings.get(context);
-  if (gathering === undefined) gatherings.set(context, (gathering = { held: 0, ready: [] }));
+  const request = requestOf(context);
+  let gathering = gatherings.get(request);
+  if (gathering === undefined) gatherings.set(request, (gathering = { held: 0, ready: [] }));
   const held = gathering;
   held.held += 1;
   return () => {
@@ -34,7 +35,7 @@ export function holdBatches(context: RequestContext): () => void {
 function soon(send: () => void, context: RequestContext): void {
   void Promise.resolve().then(() =>
     process.nextTick(() => {
-      const gathering = gatherings.get(context);
+      const gathering = gatherings.get(requestOf(context));
       if (gathering === undefined || gathering.held === 0) send();
       else gathering.ready.push(send);
     }),

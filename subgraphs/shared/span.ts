@@ -2,7 +2,6 @@
  * What a request's work is shown as to whoever watches traces. Made by the gateway's telemetry; absent from a request that is not
  * traced, which then costs nothing.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** Values by the names of OpenTelemetry's semantic conventions. Never texts or values of clients. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
@@ -20,11 +19,3 @@ export interface Span {
   /** For the header of calls to others (https://www.w3.org/TR/trace-context/). */
   readonly traceparent: string;
 }
-
-const running = new AsyncLocalStorage<Span>();
-
-/** Runs `work` as a part of `span`: what it asks stores is shown below it. */
-export const within = <T>(span: Span, work: () => T): T => running.run(span, work);
-
-/** What runs, where it is traced. Only requests with a span need ask: for all others there is none. */
-export const runningSpan = (): Span | undefined => running.getStore();

@@ -1,8 +1,8 @@
 /** Calls to a subgraph as whoever watches sees them: timed, and a step of the request's trace. */
 import type { ExecutionResult } from 'graphql';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { within } from '#subgraphs/shared/span.ts';
+import { requestOf, StatementCounter, type RequestContext, type StatementObserver } from '#subgraphs/shared/context.ts';
 import { codeOf } from '#gateway/telemetry/error-code.ts';
+import type { Span } from '#subgraphs/shared/span.ts';
 import type { Telemetry } from '#gateway/telemetry/telemetry.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 
@@ -16,7 +16,7 @@ export function observedClient(
   return {
     name: subgraph,
     execute(request) {
-      const { span, end } = telemetry.fetch({
+      const { span, statements, end } = telemetry.fetch({
         subgraph,
         own: request.context.principal.system === true,
         objects: objectsOf(request),
@@ -27,7 +27,7 @@ export function observedClient(
           ? client.execute(request)
           : isRemote
             ? client.execute({ ...request, context: going(request.context, span.traceparent) })
-            : within(span, () => client.execute(request));
+            : client.execute({ ...request, context: fetchOf(request.context, span, statements) });
       return call.then(
         (result) => {
           end(failureOf(result));
@@ -53,6 +53,29 @@ function objectsOf({ variables }: SubgraphRequest): number | undefined {
 function failureOf({ errors }: ExecutionResult): string | undefined {
   const [first] = errors ?? [];
   return first && codeOf(first);
+}
+
+/** What resolvers are given of a call that is traced. Loaders are the request's: what they ask is shown below the call that made them. */
+const fetchOf = (context: RequestContext, span: Span, observer: StatementObserver | undefined): RequestContext => ({
+  ...context,
+  span,
+  statements: new StatementsOfFetch(context.statements, observer),
+  request: requestOf(context),
+});
+
+/** Tells whoever watches of its own, and counts them for the request. */
+class StatementsOfFetch extends StatementCounter {
+  readonly #request: StatementCounter;
+
+  constructor(request: StatementCounter, observer: StatementObserver | undefined) {
+    super(observer);
+    this.#request = request;
+  }
+
+  override add(store: string, statements = 1): void {
+    super.add(store, statements);
+    this.#request.add(store, statements);
+  }
 }
 
 /** What is passed on of the trace is the call, not what the client came with. */

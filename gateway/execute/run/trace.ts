@@ -1,5 +1,5 @@
 /** What an operation's plan did, for `extensions.trace`. Made only when asked for. */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { Scoped } from '#subgraphs/shared/scoped.ts';
 import { StatementCounter, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 import type { CallReport } from '../clients/subgraph-client.ts';
@@ -52,7 +52,7 @@ export interface OperationTrace {
   statements: Record<string, number>;
 }
 
-const currentFetch = new AsyncLocalStorage<FetchTrace>();
+const currentFetch = new Scoped<FetchTrace>();
 
 /** Counts for the request and for the fetch that caused the statement. */
 class AttributingCounter extends StatementCounter {
@@ -66,7 +66,7 @@ class AttributingCounter extends StatementCounter {
   override add(store: string, statements = 1): void {
     super.add(store, statements);
     this.#request.add(store, statements);
-    const fetch = currentFetch.getStore();
+    const fetch = currentFetch.current;
     if (fetch === undefined) return;
     fetch.statements ??= {};
     fetch.statements[store] = (fetch.statements[store] ?? 0) + statements;

@@ -83,6 +83,17 @@ test('a request is its operation, its calls to subgraphs, and their statements',
   });
 });
 
+test('one that is traced asks stores no more often', async () => {
+  const statements = async (flags: string): Promise<unknown> => {
+    const headers = { ...caller(flags).headers, 'x-tributary-trace': 'true' };
+    const { extensions } = await post(server, NESTED, { headers });
+    return (extensions as { trace: { statements: unknown } }).trace.statements;
+  };
+  const plain = await statements('00');
+  expect(plain).toEqual({ postgres: expect.any(Number) as number });
+  expect(await statements('01')).toEqual(plain);
+});
+
 test('what fails says its code, and nothing that was sent', async () => {
   const secret = 'a-secret-of-the-client';
   await post(server, WRITE, { variables: { text: secret } });

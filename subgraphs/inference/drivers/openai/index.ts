@@ -2,6 +2,7 @@
  * The connection to one OpenAI-compatible server (OpenAI, vLLM, Ollama, TEI, LiteLLM, llama.cpp): client, pool,
  * time-outs and the list of its models. What is asked of it is in `embeddings.ts`, `chat.ts` and `rerank.ts`.
  */
+import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
@@ -185,7 +186,7 @@ export class OpenAIServer implements ModelServer {
 }
 
 /** A call that no request's statements are counted for. */
-const NOBODYS = { statements: { add() {} } as never };
+const NOBODYS = { statements: new StatementCounter() };
 
 function senderOver(client: Client, request: RequestOptions): Sender {
   return {
