@@ -60,6 +60,7 @@ export const TELEMETRY = bounds('gateway/telemetry', 'telemetry', {
     min: 1_000,
     max: 3_600_000,
   },
+  lossMs: { what: 'How often the log says that nothing can be sent.', unit: 'ms', default: 60_000 },
   exportTimeoutMs: {
     what: 'Longest time for sending metrics or spans by OTLP, and at the end for what is left.',
     unit: 'ms',

@@ -3,6 +3,7 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import type { Attributes, Tracer } from '@opentelemetry/api';
+import { setGlobalErrorHandler } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { PeriodicExportingMetricReader, type MeterProvider } from '@opentelemetry/sdk-metrics';
 import {
@@ -46,10 +47,13 @@ export class OpenTelemetry implements Telemetry {
   readonly #tracer: Tracer | undefined;
   readonly #names = new Set<string>();
   readonly #endProcess: () => void;
+  #toldOfLoss = -Infinity;
   #closing: Promise<void> | undefined;
 
   constructor(options: TelemetryOptions) {
     this.#options = options;
+    // What exporters cannot send they tell nobody else: the SDK has one handler for a process.
+    setGlobalErrorHandler((error) => this.#lost(error));
     const { otlp, serviceName, resource: given, bounds, sampled } = options;
     const resource = resourceFromAttributes({
       'service.name': serviceName,
@@ -199,6 +203,14 @@ export class OpenTelemetry implements Telemetry {
     if (this.#tracer === undefined) return undefined;
     const caller = typeof traceparent === 'string' ? traceparent : undefined;
     return rootSpan(this.#tracer, title, known, caller, this.#options.bounds.spans);
+  }
+
+  /** As long as it lasts, once in a while. */
+  #lost(error: unknown): void {
+    const now = performance.now();
+    if (now - this.#toldOfLoss < TELEMETRY.lossMs) return;
+    this.#toldOfLoss = now;
+    this.#options.log('What was measured could not be sent.', error);
   }
 
   #observer(span: Span | undefined): StatementObserver {

@@ -112,6 +112,10 @@ beforeAll(async () => {
     SUBGRAPH_FORWARD_HEADERS: 'authorization,cookie,x-personal',
     SUBGRAPH_REQUEST_HEADERS: `set x-foreign: ${secret('SUBGRAPH_REQUEST_HEADERS')}`,
     SUBGRAPH_CONNECTION_PARAMS: JSON.stringify({ key: secret('SUBGRAPH_CONNECTION_PARAMS') }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${NOWHERE}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=${secret('OTEL_EXPORTER_OTLP_HEADERS')}`,
+    OTEL_BSP_SCHEDULE_DELAY: '10',
+    OTEL_METRIC_EXPORT_INTERVAL: '1000',
     SUBGRAPH_FOREIGN_ERRORS: 'pass',
     // PEM text may have something else before it.
     ...Object.fromEntries(

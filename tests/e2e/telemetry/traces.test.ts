@@ -168,7 +168,7 @@ describe('as the operator says', () => {
   });
 });
 
-test('whoever does not take them holds up nothing', async () => {
+test('whoever does not take them holds up nothing, and the log says so', async () => {
   await using hanging = await startOtlpReceiver();
   hanging.hangs = true;
   for (const endpoint of [hanging.url, 'http://127.0.0.1:1']) {
@@ -176,5 +176,6 @@ test('whoever does not take them holds up nothing', async () => {
     await using small = await startSmallServer(env);
     const { json } = await small.post({ query: '{ book(id: "1") { title } }' });
     expect(json.data).toEqual({ book: { title: 'The Left Hand of Darkness' } });
+    await vi.waitFor(() => expect(small.log.join('')).toContain('What was measured could not be sent.'), PATIENCE);
   }
 });
