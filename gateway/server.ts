@@ -50,7 +50,7 @@ import { Compression } from './http/compression.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
-import { metricsHandler } from './http/metrics.ts';
+import { listenForMetrics, metricsHandler } from './http/metrics.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { builtInEmbedder } from '#gateway/mount/built-in-embedder.ts';
@@ -433,9 +433,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       });
     }
     if (metrics !== undefined && config.telemetry.port !== undefined && options.collected === undefined) {
-      const alone = createListener([metricsHandler({ text: metrics })], config.bounds.http, log);
-      endings.add(() => alone.close(0));
-      metricsPort = await alone.listen(config.server.host, config.telemetry.port);
+      const alone = await listenForMetrics(config, config.telemetry.port, metrics, log);
+      endings.add(() => alone.listener.close(0));
+      metricsPort = alone.port;
     }
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────
     background = options.background?.({

@@ -34,18 +34,22 @@ import { byKeys, variableNode } from './by-keys.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** One filter of an operation, or several that are written alike. */
-export interface FilterPlace {
-  /** The variable that stands for it. */
-  readonly variable: string;
+/** What a list of an operation is given, or several that are written alike. */
+interface Place {
   readonly type: GraphQLInputType;
   readonly value: ValueNode;
   /** The fields that it is given to, with their definitions. */
   readonly fields: Map<FieldNode, GraphQLField<unknown, unknown>>;
   /** Directives around each, in its operation or fragment, which say whether it is asked for at all. */
   readonly guards: (readonly DirectiveNode[])[];
-  /** The list that is filtered, where it is one at the root. */
+  /** The list, where it is one at the root. */
   readonly list: TypeList | undefined;
+}
+
+/** One filter of an operation. */
+export interface FilterPlace extends Place {
+  /** The variable that stands for it. */
+  readonly variable: string;
   /** What is asked of it. */
   asked: Asked;
   /** Whether the client takes what was found before a bound. */
@@ -53,14 +57,8 @@ export interface FilterPlace {
 }
 
 /** What a list of an operation is sorted by, where that may be of another store. */
-export interface OrderPlace {
+export interface OrderPlace extends Place {
   readonly order: DeclaredOrder;
-  readonly type: GraphQLInputType;
-  readonly value: ValueNode;
-  readonly fields: Map<FieldNode, GraphQLField<unknown, unknown>>;
-  readonly guards: (readonly DirectiveNode[])[];
-  /** The list, where it is one at the root. */
-  readonly list: TypeList | undefined;
   /** The variables that stand for its filter and for the length of its page. */
   readonly where: string;
   readonly first: string;

@@ -4,6 +4,7 @@
  * store's state is in the body.
  */
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { withTimeout } from '#subgraphs/shared/with-timeout.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { sendJson, type Handler } from './exchange.ts';
 import type { RequestGuard } from './request-guard.ts';
@@ -102,15 +103,4 @@ export async function probeAll(
     }
   });
   return Object.fromEntries(await Promise.all(probes));
-}
-
-async function withTimeout<T>(work: Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
-  if (work === undefined) return undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), timeoutMs)));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

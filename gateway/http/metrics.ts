@@ -1,7 +1,10 @@
 /** `/metrics` for Prometheus: beside everything else, for callers with a scope; or alone on a port of its own, for whoever reaches it. */
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
+import type { Config } from '#gateway/config/config.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { forbidden } from '#subgraphs/shared/errors.ts';
 import type { Exchange, Handler } from './exchange.ts';
+import { createListener, type Listener } from './listener.ts';
 
 const PATH = '/metrics';
 /** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
@@ -36,6 +39,17 @@ export function metricsHandler({ text, admits }: MetricsOptions): Handler {
     response.end(request.method === 'HEAD' ? undefined : body);
     return true;
   };
+}
+
+/** Answers them alone, to whoever reaches the port. @returns the listener, and the port that it has */
+export async function listenForMetrics(
+  { server, bounds }: Pick<Config, 'server' | 'bounds'>,
+  port: number,
+  text: MetricsOptions['text'],
+  log: Logger,
+): Promise<{ readonly listener: Listener; readonly port: number }> {
+  const listener = createListener([metricsHandler({ text })], bounds.http, log);
+  return { listener, port: await listener.listen(server.host, port) };
 }
 
 async function admit(

@@ -201,8 +201,7 @@ export class OpenTelemetry implements Telemetry {
 
   #root(title: string, known: SpanAttributes, { traceparent }: RequestStart['headers']): Span | undefined {
     if (this.#tracer === undefined) return undefined;
-    const caller = typeof traceparent === 'string' ? traceparent : undefined;
-    return rootSpan(this.#tracer, title, known, caller, this.#options.bounds.spans);
+    return rootSpan(this.#tracer, title, known, traceparent, this.#options.bounds.spans);
   }
 
   /** As long as it lasts, once in a while. */

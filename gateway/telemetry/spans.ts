@@ -11,8 +11,7 @@ import {
 import type { Span as SdkSpan } from '@opentelemetry/api';
 import type { Span, SpanAttributes } from '#subgraphs/shared/span.ts';
 import { codeOf } from './error-code.ts';
-
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
+import { readTraceparent } from './traceparent.ts';
 
 /**
  * The first span of a request.
@@ -24,17 +23,17 @@ export function rootSpan(
   tracer: Tracer,
   name: string,
   attributes: Attributes,
-  traceparent: string | undefined,
+  traceparent: unknown,
   most: number,
 ): Span | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  const caller = readTraceparent(traceparent);
   const context =
-    traceId === undefined
+    caller === undefined
       ? ROOT_CONTEXT
       : trace.setSpanContext(ROOT_CONTEXT, {
-          traceId,
-          spanId: spanId!,
-          traceFlags: Number.parseInt(flags!, 16) & TraceFlags.SAMPLED,
+          traceId: caller.traceId,
+          spanId: caller.spanId,
+          traceFlags: Number.parseInt(caller.flags, 16) & TraceFlags.SAMPLED,
           isRemote: true,
         });
   const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, context);

@@ -1,5 +1,6 @@
 /** Metrics that are asked for when somebody reads them. */
 import type { Meter, ObservableResult } from '@opentelemetry/api';
+import { withTimeout } from '#subgraphs/shared/with-timeout.ts';
 import type { Watched } from './watched.ts';
 
 const BREAKER = { closed: 0, 'half-open': 0.5, open: 1 } as const;
@@ -89,14 +90,8 @@ export function watchServer(meter: Meter, watched: Watched, withinMs: number): v
 }
 
 /** What fails is as little known as what is late. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
-  try {
-    return await Promise.race([work, late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const within = <T>(work: Promise<T>, ms: number): Promise<T | undefined> =>
+  withTimeout(
+    work.catch(() => undefined),
+    ms,
+  );

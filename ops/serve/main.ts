@@ -17,8 +17,7 @@ import { showProgress, type Progress } from '#ops/bootstrap/progress.mjs';
 import { loadConfig, type Config } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
 import { Endings } from '#gateway/endings.ts';
-import { createListener } from '#gateway/http/listener.ts';
-import { metricsHandler } from '#gateway/http/metrics.ts';
+import { listenForMetrics } from '#gateway/http/metrics.ts';
 import { createLogger, type Logger } from '#gateway/telemetry/logger.ts';
 import {
   ordersOfFirstProcess,
@@ -80,9 +79,8 @@ async function main(): Promise<void> {
     if (port !== undefined) {
       const { prometheusTextOfAll } = await import('#gateway/telemetry/prometheus-text.ts');
       const text = async (): Promise<string> => prometheusTextOfAll(await workers.metrics());
-      const alone = createListener([metricsHandler({ text })], config.bounds.http, log);
-      endings.add(() => alone.close(0));
-      await alone.listen(config.server.host, port);
+      const { listener } = await listenForMetrics(config, port, text, log);
+      endings.add(() => listener.close(0));
     }
     const served = await workers.ready;
     if (!endings.begun) announce(served, config);

@@ -86,6 +86,22 @@ export class StatementCounter {
   }
 }
 
+/** Counts for a part of a request, and for the request. */
+export class PartCounter extends StatementCounter {
+  readonly #request: StatementCounter;
+
+  /** @param observer of the part's own. @default the request's */
+  constructor(request: StatementCounter, observer = request.observer) {
+    super(observer);
+    this.#request = request;
+  }
+
+  override add(store: string, statements = 1): void {
+    super.add(store, statements);
+    this.#request.add(store, statements);
+  }
+}
+
 async function observed<T>(end: (error?: unknown) => void, ask: () => Promise<T>): Promise<T> {
   let failure: unknown;
   try {

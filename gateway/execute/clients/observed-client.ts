@@ -1,6 +1,6 @@
 /** Calls to a subgraph as whoever watches sees them: timed, and a step of the request's trace. */
 import type { ExecutionResult } from 'graphql';
-import { requestOf, StatementCounter, type RequestContext, type StatementObserver } from '#subgraphs/shared/context.ts';
+import { PartCounter, requestOf, type RequestContext, type StatementObserver } from '#subgraphs/shared/context.ts';
 import { codeOf } from '#gateway/telemetry/error-code.ts';
 import type { Span } from '#subgraphs/shared/span.ts';
 import type { Telemetry } from '#gateway/telemetry/telemetry.ts';
@@ -59,24 +59,9 @@ function failureOf({ errors }: ExecutionResult): string | undefined {
 const fetchOf = (context: RequestContext, span: Span, observer: StatementObserver | undefined): RequestContext => ({
   ...context,
   span,
-  statements: new StatementsOfFetch(context.statements, observer),
+  statements: new PartCounter(context.statements, observer),
   request: requestOf(context),
 });
-
-/** Tells whoever watches of its own, and counts them for the request. */
-class StatementsOfFetch extends StatementCounter {
-  readonly #request: StatementCounter;
-
-  constructor(request: StatementCounter, observer: StatementObserver | undefined) {
-    super(observer);
-    this.#request = request;
-  }
-
-  override add(store: string, statements = 1): void {
-    super.add(store, statements);
-    this.#request.add(store, statements);
-  }
-}
 
 /** What is passed on of the trace is the call, not what the client came with. */
 const going = (context: RequestContext, traceparent: string): RequestContext => ({

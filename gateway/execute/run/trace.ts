@@ -1,6 +1,6 @@
 /** What an operation's plan did, for `extensions.trace`. Made only when asked for. */
 import { Scoped } from '#subgraphs/shared/scoped.ts';
-import { StatementCounter, type RequestContext } from '#subgraphs/shared/context.ts';
+import { PartCounter, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 import type { CallReport } from '../clients/subgraph-client.ts';
 
@@ -54,18 +54,10 @@ export interface OperationTrace {
 
 const currentFetch = new Scoped<FetchTrace>();
 
-/** Counts for the request and for the fetch that caused the statement. */
-class AttributingCounter extends StatementCounter {
-  readonly #request: StatementCounter;
-
-  constructor(request: StatementCounter) {
-    super(request.observer);
-    this.#request = request;
-  }
-
+/** Counts for the fetch that caused the statement as well. */
+class AttributingCounter extends PartCounter {
   override add(store: string, statements = 1): void {
     super.add(store, statements);
-    this.#request.add(store, statements);
     const fetch = currentFetch.current;
     if (fetch === undefined) return;
     fetch.statements ??= {};

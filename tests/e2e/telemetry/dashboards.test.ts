@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { post } from '#tests/e2e/contract/clients.ts';
 import { freePort } from '#tests/stores/provision/server.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
@@ -95,25 +96,21 @@ describe.runIf(has('prometheus'))('by a Prometheus that reads a server', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function post(query: string, variables: object = {}): Promise<{ data: Record<string, unknown> }> {
-    const response = await fetch(`${it.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query, variables }),
-    });
-    return (await response.json()) as Awaited<ReturnType<typeof post>>;
-  }
-
   /** Something of everything that panels show. */
   async function use(): Promise<void> {
-    await post('query Titles { documents(first: 2) { nodes { title entities(first: 1) { nodes { name } } } } }');
-    await post('query Fails { document(id: "nothing") { title } }');
     await post(
+      it.url,
+      'query Titles { documents(first: 2) { nodes { title entities(first: 1) { nodes { name } } } } }',
+    );
+    await post(it.url, 'query Fails { document(id: "nothing") { title } }');
+    await post(
+      it.url,
       'mutation Writes { upsertDocument(input: { title: "Seen", source: "seen.md", mediaType: "text/markdown", text: "Seen.", entities: [{ name: "seen", kind: "PACKAGE" }] }) { document { id } } }',
     );
-    const { data } = await post('mutation Starts { startRun(input: {}) { run { id } } }');
-    const runId = (data['startRun'] as { run: { id: string } }).run.id;
+    const { data } = await post(it.url, 'mutation Starts { startRun(input: {}) { run { id } } }');
+    const runId = (data!['startRun'] as { run: { id: string } }).run.id;
     await post(
+      it.url,
       'mutation Appends($runId: ID!) { appendRunEvents(input: { runId: $runId, idempotencyKey: "a", events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }',
       { runId },
     );

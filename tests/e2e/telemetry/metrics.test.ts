@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { post } from '#tests/e2e/contract/clients.ts';
 import { startIssuer, type Issuer } from '#tests/gateway/issuer.ts';
 import { startTestServer as startSmallServer, type TestServer as SmallServer } from '#tests/gateway/fixture.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
@@ -17,14 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
 
-async function ask(query: string, variables: object = {}): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await fetch(`${it.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query, variables }),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const ask = (query: string, variables?: Record<string, unknown>) => post(it.url, query, variables);
 const textOf = async (url: string): Promise<string> => {
   const response = await fetch(url);
   expect(response.status).toBe(200);
@@ -86,8 +80,8 @@ describe('what is counted', () => {
   });
 
   test('subscriptions while they are open, on every transport, and their events', async () => {
-    const { body } = await ask('mutation { startRun(input: {}) { run { id } } }');
-    const runId = (body as { data: { startRun: { run: { id: string } } } }).data.startRun.run.id;
+    const { data } = await ask('mutation { startRun(input: {}) { run { id } } }');
+    const runId = (data as { startRun: { run: { id: string } } }).startRun.run.id;
     const client = createClient({ url: it.url.replace('http', 'ws') + '/graphql', webSocketImpl: WebSocket });
     const stream = client.iterate({
       query: 'subscription Follow($runId: ID!) { runEvents(runId: $runId) { __typename } }',

@@ -2,10 +2,10 @@
  * The connection to one OpenAI-compatible server (OpenAI, vLLM, Ollama, TEI, LiteLLM, llama.cpp): client, pool,
  * time-outs and the list of its models. What is asked of it is in `embeddings.ts`, `chat.ts` and `rerank.ts`.
  */
-import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
+import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
