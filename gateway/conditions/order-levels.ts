@@ -24,8 +24,11 @@ type GivenLevel = Node & { readonly direction?: Direction | null };
 /** By their input types. */
 type Orders = ReadonlyMap<string, DeclaredOrder>;
 
+/** Costs are counted before variables are known to fit: nothing may stand where a level belongs. */
 const givenLevels = (value: unknown): readonly GivenLevel[] =>
-  value === null || value === undefined ? [] : ((Array.isArray(value) ? value : [value]) as GivenLevel[]);
+  (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
+    (level): level is GivenLevel => level !== null && level !== undefined,
+  );
 
 /** How many of its fields the list's own store cannot sort by; what says nothing to sort by is one of them. */
 export const foreignFields = (order: DeclaredOrder, value: unknown): number =>

@@ -319,6 +319,17 @@ test('more than may be read is refused, or the best of what was', async () => {
   await few.close();
 });
 
+test.each([[[null]], [['TITLE', null]], [[7]], [[[]]], [{ file: [null] }], [[{ file: { field: null } }, {}]], [true]])(
+  'values of variables that do not fit are told as such: %j',
+  async (order) => {
+    const { errors } = await asked('query($order: [DocumentOrder!]) { documents(orderBy: $order) { totalCount } }', {
+      order,
+    });
+    expect(errors!.length).toBeGreaterThan(0);
+    for (const { extensions } of errors!) expect(extensions['code']).toBe('BAD_USER_INPUT');
+  },
+);
+
 test('errors below an object are told where it stands', async () => {
   const { data, errors } = await asked(
     '{ documents(orderBy: [{ entities: COUNT, direction: DESC }], first: 6) { all: nodes { id file { text(maxBytes: 0) } } } }',
