@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
 import { recutBehindStart } from '#gateway/indexing/recut-behind-start.ts';
 import { reconcile, type Difference } from '#gateway/indexing/reconcile.ts';
 import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { documentId } from '#subgraphs/shared/ids.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = 12;
@@ -18,7 +18,6 @@ const TENANTS = ['acme', 'globex'];
 const UPSERT = parse('mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }');
 
 let server: TestServer;
-let indexer: Indexer;
 let call: SubgraphCall;
 const stop = new AbortController();
 
@@ -63,12 +62,10 @@ async function fileOf(id: string): Promise<string> {
 beforeAll(async () => {
   server = await startTestServer();
   call = systemCalls(server.services.clients, stop.signal);
-  indexer = startIndexer({ clients: server.services.clients, log: { warn: () => undefined } });
   for (const tenantId of TENANTS) for (let n = 0; n < DOCUMENTS; n++) await upsert(tenantId, n);
-  await indexer.idle();
+  await delivered(server);
 });
 afterAll(async () => {
-  await indexer?.close();
   stop.abort();
   await server?.[Symbol.asyncDispose]();
 });
@@ -142,8 +139,7 @@ test('finds what is missing, stale and orphaned in each store, mends it, and fin
   const mended = await run(true);
   expect(mended.found).toEqual(planted);
   expect(mended.report).toMatchObject({ found: 10, redelivered: 10 });
-  indexer.wake();
-  await indexer.idle();
+  await delivered(server, 3);
   expect((await run()).found).toEqual([]);
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [ids[8]])).toBe(0);
   expect(await sql('SELECT FROM graph.mentions WHERE document_id = $1', [ids[8]])).toBe(0);
@@ -155,6 +151,8 @@ test('finds what is missing, stale and orphaned in each store, mends it, and fin
     'acme',
   );
   expect(object).not.toBeNull();
+  await sql(`UPDATE relational.outbox SET next_attempt_at = now() WHERE document_id = $1`, [ids[9]]);
+  await delivered(server);
 });
 
 test('finds properties, attributes of chunks and nothing that is right, whichever document gave it last', async () => {
@@ -180,8 +178,7 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
       .get('relational')!
       .execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
     expect(errors).toBeUndefined();
-    indexer.wake();
-    await indexer.idle();
+    await delivered(server);
   };
   // Two documents disagree about a property: the one that was delivered last is right, and neither differs.
   await write(20, 1, { tags: ['a', { b: 1.5 }], none: null });
@@ -216,8 +213,7 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
   expect(await graph('entities', `jsonb_set(properties, '{weight}', '3')`, 'name = $1', ['shared'])).toBe(1);
   expect((await run()).found).toEqual([...planted, `acme GRAPH DIFFERS ${c}`].sort());
   expect((await run(true)).report).toMatchObject({ found: 6, redelivered: 6 });
-  indexer.wake();
-  await indexer.idle();
+  await delivered(server);
   expect((await run()).found).toEqual([]);
   const client = new pg.Client(server.databaseUrl);
   await client.connect();
@@ -249,8 +245,7 @@ test('a tombstone yields to a writer who brings the document back', async () => 
     'globex',
   );
   await upsert('globex', 99);
-  indexer.wake();
-  await indexer.idle();
+  await delivered(server);
   expect((await run()).found).toEqual([]);
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [id])).toBe(1);
 });
@@ -266,8 +261,7 @@ async function cutByAnOlderVersion(tenantId: string, n: number): Promise<string>
     { input: { entries: [{ documentId: id, store: 'VECTOR' }] } },
     tenantId,
   );
-  indexer.wake();
-  await indexer.idle();
+  await delivered(server);
   return id;
 }
 async function vectorsOf(id: string): Promise<string[]> {
@@ -301,8 +295,7 @@ test('documents that an older version cut are counted, cut again and delivered, 
   });
   expect(cutting).toEqual({ otherwise: 10, recut: 8, unchanged: 1, refused: 1 });
   expect(refusals).toEqual([expect.stringMatching(`^${idOf('globex', 7)} .*title.*512`)]);
-  indexer.wake();
-  await indexer.idle();
+  await delivered(server);
   expect((await Promise.all(ids.map(vectorsOf))).flat().sort()).toEqual(old.sort());
   expect(await sql(`UPDATE relational.documents SET title = 'Document 7' WHERE id = $1`, [idOf('globex', 7)])).toBe(1);
   expect((await reconcile({ call, mend: true })).cutting).toEqual({ otherwise: 1, recut: 0, unchanged: 1, refused: 0 });
@@ -325,7 +318,7 @@ test("a start cuts again behind the requests, waits for each batch's delivery, a
   const first = new AbortController();
   const idle = (): Promise<void> => {
     first.abort(new Error('The server is stopping.'));
-    return indexer.idle();
+    return delivered(server);
   };
   expect(
     await recutBehindStart({
@@ -348,8 +341,7 @@ test("a start cuts again behind the requests, waits for each batch's delivery, a
     call: faulty,
     batch: 2,
     idle: async () => {
-      indexer.wake();
-      await indexer.idle();
+      await delivered(server);
       waits.push((await Promise.all(ids.map(vectorsOf))).flat().filter((id) => id.startsWith('chk_chk_')).length);
     },
     signal: stop.signal,

@@ -1,7 +1,6 @@
 /** Asking engines with filters across stores. */
 import { parse, validate, type ExecutionResult } from 'graphql';
-import { expect, vi } from 'vitest';
-import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import { expect } from 'vitest';
 import type { ConditionBounds } from '#gateway/conditions/asking.ts';
 import { withConditions } from '#gateway/conditions/conditions-engine.ts';
 import { widenedFilters } from '#gateway/conditions/widen.ts';
@@ -58,21 +57,4 @@ export async function engineOf(
 export function inPages(sdl: string, page: number): string {
   for (const key of ['id', 'key']) expect(sdl).toContain(`@lists(key: "${key}", first: 20`);
   return sdl.replaceAll(/@lists\(key: "(id|key)", first: 20/g, `@lists(key: "$1", page: ${page}, values: 7`);
-}
-
-/** Waits until all stores have what was written. */
-export async function delivered({ services }: TestServer): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const context = createRequestContext({ ...DEVELOPER, system: true });
-      const { data } = await services.clients.get('relational')!.execute({
-        document: parse('{ outboxStatus { pending failed } }'),
-        operationType: 'query',
-        variables: {},
-        context,
-      });
-      expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
-    },
-    { timeout: 20_000 },
-  );
 }

@@ -15,8 +15,9 @@ import { applyPatches } from '#tests/engine/patches.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
 import { fc } from '#tests/setup/property.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-import { asking, delivered, engineOf, inPages } from './asking.ts';
+import { asking, engineOf, inPages } from './asking.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are whatever was asked for */
 

@@ -9,8 +9,9 @@ import type { ConditionTrace } from '#gateway/conditions/steps.ts';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { fc } from '#tests/setup/property.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-import { asking, delivered, engineOf, inPages } from './asking.ts';
+import { asking, engineOf, inPages } from './asking.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are whatever was asked for */
 

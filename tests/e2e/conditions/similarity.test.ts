@@ -10,8 +10,9 @@ import type { Engine } from '#gateway/execute/engine.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
 import { fc } from '#tests/setup/property.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-import { asking, delivered, engineOf, inPages } from './asking.ts';
+import { asking, engineOf, inPages } from './asking.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are whatever was asked for */
 

@@ -1,13 +1,14 @@
 /** N+1 is impossible to miss: the statements that a query costs do not depend on how much it finds. */
 import { readFile } from 'node:fs/promises';
 import { parse, type ExecutionResult } from 'graphql';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { pace } from '#subgraphs/shared/turns.ts';
 import { received } from '#tests/engine/federation.ts';
 import { applyPatches } from '#tests/engine/patches.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = 120;
@@ -58,17 +59,7 @@ beforeAll(async () => {
     };
     await cost(UPSERT, { input });
   }
-  const pending = 'outboxStatus { pending failed }';
-  await vi.waitFor(
-    async () => {
-      const context = createRequestContext({ ...DEVELOPER, system: true });
-      const { data } = await server.services.clients
-        .get('relational')!
-        .execute({ document: parse(`{ ${pending} }`), operationType: 'query', variables: {}, context });
-      expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
-    },
-    { timeout: 20_000 },
-  );
+  await delivered(server);
 });
 afterAll(async () => {
   await engine?.close();

@@ -30,7 +30,7 @@ import { hash } from './random.ts';
 import type { Reference } from './model.ts';
 
 /** Models; each is asked some operations of each kind by two visitors. */
-const MODELS = Number(process.env.ENGINE_MODELS ?? 40);
+const MODELS = Number(process.env.ENGINE_MODELS ?? 24);
 const SEED = Number(process.env.ENGINE_SEED ?? 11);
 const OPERATIONS = 8;
 
