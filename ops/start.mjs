@@ -1,14 +1,11 @@
 // npm start: installs what is missing, then serves in this very process. Arguments are the gateway's.
 import { requireSupportedNode } from './bootstrap/node-version.mjs';
-import { START_USAGE } from './bootstrap/start-usage.mjs';
+import { answerAtOnce } from './bootstrap/answer-at-once.mjs';
 
 requireSupportedNode();
 
 // Before anything is installed for it.
-if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
-  console.log(START_USAGE);
-  process.exit(0);
-}
+await answerAtOnce(process.argv.slice(2), process.env);
 
 // Otherwise graphql-js looks, at every value it completes, for a second copy of itself: a sixth of an operation's time.
 process.env.NODE_ENV ??= 'production';

@@ -2,13 +2,13 @@
  * The supergraph that serves: composed at start, and again whenever its file or a schema changes. A composition that
  * fails is reported, and what served before goes on serving.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { startTypeScriptWorker } from './typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
-import { hashOf, readCache, writeCache } from './composition-cache.ts';
+import { hashOf, readCache, writeCache, type CachedSupergraph } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';
 import { SchemaKeeper, type UnavailableSchema } from './schema-keeper.ts';
 import type { SchemaBounds, SubgraphSource } from './schema-source.ts';
@@ -207,27 +207,37 @@ class Manager implements SupergraphManager {
     const hash = hashOf(sources);
     if (hash === this.#current?.hash) return false;
     const began = performance.now();
-    const cached = this.#current === undefined ? await readCache(cacheFolder) : undefined;
-    const sdl = cached?.hash === hash ? cached.supergraphSdl : await composeOrThrow(sources, log);
+    const cached = this.#current === undefined ? await this.#composedBefore(hash) : undefined;
+    const sdl = cached?.supergraphSdl ?? (await composeOrThrow(sources, log));
     const composed = performance.now();
     const supergraph: Supergraph = Object.freeze({ hash, sdl, subgraphs });
     await activate(supergraph);
     log.debug(
       {
         composeMs: Math.round(composed - began),
-        cached: cached?.hash === hash,
+        cached: cached !== undefined,
         activateMs: Math.round(performance.now() - composed),
       },
       'supergraph',
     );
     this.#current = supergraph;
     this.#since = new Date().toISOString();
-    if (cached?.hash !== hash) {
+    if (cached === undefined) {
       await writeCache(cacheFolder, { hash, supergraphSdl: sdl }).catch((error: unknown) =>
         log.warn({ err: error }, 'The composed supergraph cannot be kept.'),
       );
     }
     return true;
+  }
+
+  /** What an earlier start composed of the same, or the build of a product, which keeps it beside the supergraph's file. */
+  async #composedBefore(hash: string): Promise<CachedSupergraph | undefined> {
+    const { cacheFolder, file } = this.#options;
+    for (const folder of [cacheFolder, dirname(file)]) {
+      const cached = await readCache(folder);
+      if (cached?.hash === hash) return cached;
+    }
+    return undefined;
   }
 
   /** Says once what is missing, and once that it is back. */

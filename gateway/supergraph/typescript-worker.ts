@@ -11,8 +11,10 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  * @param options as for `Worker`, except that `argv` is taken.
  */
 export function startTypeScriptWorker(program: URL, options: Omit<WorkerOptions, 'argv'> = {}): Worker {
+  // In a built product it is JavaScript already.
+  const isTypeScript = program.pathname.endsWith('.ts');
   // Without execArgv a worker repeats the main thread's, which may hold a loader of its own.
-  return new Worker(new URL('./typescript-worker-entry.mjs', import.meta.url), {
+  return new Worker(isTypeScript ? new URL('./typescript-worker-entry.mjs', import.meta.url) : program, {
     execArgv: [],
     ...options,
     argv: [program.href],

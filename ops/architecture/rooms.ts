@@ -55,6 +55,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'ops/ingest', does: 'folders, packages', row: 1 },
       { path: 'ops/embedded', does: 'PostgreSQL, data folder', row: 1 },
       { path: 'ops/bootstrap', does: 'install, run scripts', row: 1 },
+      { path: 'ops/build', does: 'bundles the product', row: 0 },
       { path: 'ops/architecture', does: 'reads imports, draws this', row: 1 },
       { path: 'ops/hooks', does: 'before a commit', row: 1 },
     ],

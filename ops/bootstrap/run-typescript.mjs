@@ -1,5 +1,6 @@
 import { followNpm } from './follow-npm.mjs';
 import { ensureInstalled } from './install.mjs';
+import { outliveReaders } from './outlive-readers.mjs';
 
 /**
  * Runs a TypeScript program in this process, installing its dependencies first. A second process for it would cost some
@@ -10,12 +11,7 @@ import { ensureInstalled } from './install.mjs';
  * @param {URL} program
  */
 export async function runTypeScript(program) {
-  // Whoever reads the output may go before the program does; losing the rest of it is no reason to end.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
+  outliveReaders();
   try {
     // Before anything that takes long: installing is no less unwanted than serving once nobody waits for it.
     await followNpm();

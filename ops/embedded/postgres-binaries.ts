@@ -84,7 +84,7 @@ function unusable(cause: unknown): EmbeddedStoreError {
  * Creates the links between versions of a library. The package does it in an install script, which npm may have been
  * told not to run. Each link is put in place by a rename, so that processes starting together never see half of it.
  */
-async function linkLibraries(native: string): Promise<void> {
+export async function linkLibraries(native: string): Promise<void> {
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {
     source: string;
     target: string;
@@ -136,8 +136,7 @@ async function copyBinaries(native: string, cache: string): Promise<string> {
   await cp(native, target, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (source) =>
-      !source.endsWith('.a') && !['pkgconfig', 'locale'].some((folder) => source.endsWith(`/${folder}`)),
+    filter: neededToRun,
   });
   await openToAll(temporary);
   await linkLibraries(target);
@@ -151,6 +150,10 @@ async function copyBinaries(native: string, cache: string): Promise<string> {
   }
   return copy;
 }
+
+/** Whether running needs a file or folder of the package: not its static libraries and translations. */
+export const neededToRun = (path: string): boolean =>
+  !path.endsWith('.a') && !['pkgconfig', 'locale'].some((folder) => path.endsWith(`/${folder}`));
 
 /** Programs are run from here, so nobody else may have put them here: the temporary folder is everybody's. */
 async function assertOurs(path: string): Promise<void> {

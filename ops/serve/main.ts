@@ -1,5 +1,6 @@
 /** The process: reads the configuration, holds the data folder, starts stores and server, and ends them in order. */
 import cluster from 'node:cluster';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
@@ -34,6 +35,9 @@ process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
 /** The project's own folder, where its lock file and packages are. */
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Whether there is anything for the demo: a built product has no packages installed. */
+const hasPackages = (): boolean => existsSync(join(PROJECT, 'package-lock.json'));
 
 async function main(): Promise<void> {
   const orders = await ordersOfFirstProcess();
@@ -116,7 +120,8 @@ async function serve(
 ): Promise<void> {
   const bar = firstStartBar(log);
   // What must be done once is the first worker's.
-  const corpus = config.ingestOnStart && ordinal === 1 ? { root: PROJECT, onProgress: bar.update } : undefined;
+  const wanted = config.ingestOnStart && ordinal === 1;
+  const corpus = wanted && hasPackages() ? { root: PROJECT, onProgress: bar.update } : undefined;
   const embedded = embeddedPostgres === undefined ? undefined : Promise.resolve(embeddedPostgres);
   const server = await startServer(config, {
     log,

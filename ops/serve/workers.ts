@@ -103,7 +103,8 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   cluster.setupPrimary({
     exec: fileURLToPath(program),
     args: [],
-    execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')],
+    // A built product is JavaScript already.
+    execArgv: [...NODE_FLAGS, ...(program.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
   });
   const workers = new Map<Worker, number>();
   const metrics = new MetricsOfWorkers(workers);
