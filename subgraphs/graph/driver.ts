@@ -3,10 +3,12 @@
  * query does not depend on how much it finds; answers are matched by id. Everything is within the context's tenant: an
  * id of another tenant is an id that does not exist.
  *
- * Filters are conditions on an entity's `id`, `name` and `kind` (`entityCondition` in input.ts).
+ * Filters are conditions on an entity's `id`, `name` and `kind` (`entityCondition` in input.ts), but for those of aggregates
+ * of relations (`relationCondition` there).
  *
  * Names sort by Unicode code point. All drivers do all of this; there are no optional powers.
  */
+import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
@@ -73,6 +75,26 @@ export interface Slice<Key> {
   /** Whether the list is read from its end towards its start, and answered in that order. @default false */
   readonly backward?: boolean;
 }
+
+/** What entities are filtered, grouped and measured by. */
+export const ENTITY_KINDS = { id: 'id', name: 'text', kind: 'text' } as const satisfies AggregatedKinds;
+
+/** What relations are, likewise: their own, and what their ends have. */
+export const RELATION_KINDS = {
+  id: 'id',
+  type: 'text',
+  fromId: 'id',
+  fromName: 'text',
+  fromKind: 'text',
+  toId: 'id',
+  toName: 'text',
+  toKind: 'text',
+} as const satisfies AggregatedKinds;
+
+type AggregatedKinds = Readonly<Record<string, AggregatedKind>>;
+
+/** What is counted and measured by group. */
+export type AggregatedItems = 'entities' | 'relations';
 
 /** What has names of its own: kinds of entities, types of relations. */
 export type NameKind = 'kinds' | 'types';
@@ -144,6 +166,9 @@ export interface GraphDriver {
 
   /** How many entities match `where`. */
   countEntities(context: RequestContext, where: Condition | undefined): Promise<number>;
+
+  /** Groups entities by {@link ENTITY_KINDS}, or relations by {@link RELATION_KINDS}, and measures them, in one statement. */
+  aggregate(context: RequestContext, what: AggregatedItems, request: AggregateRequest): Promise<Aggregated>;
 
   /** Those of `entities` that match `where`. */
   matching(context: RequestContext, entities: readonly string[], where: Condition): Promise<Set<string>>;
@@ -274,6 +299,7 @@ export type GraphReads = Pick<
   | 'entitiesByIds'
   | 'findEntities'
   | 'countEntities'
+  | 'aggregate'
   | 'matching'
   | 'names'
   | 'facets'

@@ -5,7 +5,7 @@ import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
 import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { GRAPH } from './bounds.ts';
-import { RELATION_TYPE } from './driver.ts';
+import { ENTITY_KINDS, RELATION_KINDS, RELATION_TYPE } from './driver.ts';
 import type { EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
 
 /** Returns `text` where a store can hold and compare it. */
@@ -118,19 +118,40 @@ export interface EntityFilter {
   not?: EntityFilter | null;
 }
 
+export interface RelationFilter {
+  id?: IdFilterShape | null;
+  type?: StringFilterShape | null;
+  fromId?: IdFilterShape | null;
+  fromName?: StringFilterShape | null;
+  fromKind?: StringFilterShape | null;
+  toId?: IdFilterShape | null;
+  toName?: StringFilterShape | null;
+  toKind?: StringFilterShape | null;
+  and?: RelationFilter[] | null;
+  or?: RelationFilter[] | null;
+  not?: RelationFilter | null;
+}
+
+const conditionOn =
+  <Filter extends object>(fields: object) =>
+  (filter: Filter | null | undefined): Condition | undefined =>
+    parseFilter(
+      {
+        columns: Object.fromEntries(Object.keys(fields).map((field) => [field, 'scalar'])),
+        conditions: GRAPH.conditions,
+        depth: GRAPH.conditionDepth,
+        listed: GRAPH.listed,
+        characters: GRAPH.nameCharacters,
+        pathKeys: 0,
+      },
+      filter,
+    );
+
 /**
  * What a filter asks of an entity's `id`, `name` and `kind`; undefined where it asks for nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
  */
-export const entityCondition = (filter: EntityFilter | null | undefined): Condition | undefined =>
-  parseFilter(
-    {
-      columns: { id: 'scalar', name: 'scalar', kind: 'scalar' },
-      conditions: GRAPH.conditions,
-      depth: GRAPH.conditionDepth,
-      listed: GRAPH.listed,
-      characters: GRAPH.nameCharacters,
-      pathKeys: 0,
-    },
-    filter,
-  );
+export const entityCondition = conditionOn<EntityFilter>(ENTITY_KINDS);
+
+/** What a filter asks of a relation and its ends, likewise. */
+export const relationCondition = conditionOn<RelationFilter>(RELATION_KINDS);

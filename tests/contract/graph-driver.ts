@@ -4,14 +4,17 @@
  */
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { fc } from '#tests/setup/property.ts';
+import { graphql, type GraphQLSchema } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { derivedId, documentId, entityId } from '#subgraphs/shared/ids.ts';
-import { relationKey } from '#subgraphs/graph/driver.ts';
+import { ENTITY_KINDS, RELATION_KINDS, relationKey } from '#subgraphs/graph/driver.ts';
+import { buildSchema } from '#subgraphs/graph/schema/index.ts';
 import { entityCondition, type EntityFilter } from '#subgraphs/graph/input.ts';
 import type {
+  AggregatedItems,
   Direction,
   DocumentGraph,
   Entity,
@@ -21,6 +24,7 @@ import type {
   RelationSelection,
 } from '#subgraphs/graph/driver.ts';
 import { neighborhoods, shortestPath } from '#subgraphs/graph/traversal/traversal.ts';
+import { aggregate, aggregates, answered, queryOf, type Row } from './aggregate-oracle.ts';
 import { adjacencyOf, graphs, nodeName, oracleDistances, TYPES } from './graph-oracle.ts';
 import type { RandomGraph } from './graph-oracle.ts';
 
@@ -333,6 +337,94 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await entitiesOf(context)).toEqual(['c', 'm', 'n']);
         await driver.deleteRelations(context, [relId(context, 'm', 'USES', 'n')]);
         expect(await entitiesOf(context)).toEqual(['c', 'm']);
+      });
+    });
+
+    describe('aggregates', () => {
+      // By code point one way, by the units of UTF-16 the other.
+      const NAMES = ['a', 'B', 'ab', 'é', '\u{1F600}', '\uFFEE', "o'clock", '`'];
+      // Not one of U+E000 to U+FFFF beside one beyond: Neo4j compares texts with parameters by units, in filters too.
+      const KINDS = ['node', 'Node', '\u{1F600}', 'é'];
+      let context: RequestContext;
+      let schema: GraphQLSchema;
+      const rows: Record<AggregatedItems, Row[]> = { entities: [], relations: [] };
+      const ask = async (source: string, as: RequestContext) => {
+        const { data, errors } = await graphql({ schema, source, contextValue: as });
+        expect(errors).toBeUndefined();
+        // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers
+        return JSON.parse(writeJson(data)) as any;
+      };
+
+      beforeAll(async () => {
+        schema = buildSchema({ driver, documentEntities: driver });
+        context = freshTenant('measured');
+        const entities = await driver.upsertEntities(
+          context,
+          NAMES.flatMap((each, at) =>
+            [KINDS[at % 4]!, KINDS[(at + 1) % 4]!].map((kind) => ({ name: each, kind, properties: {} })),
+          ),
+        );
+        const relations = await driver.upsertRelations(
+          context,
+          Array.from({ length: 40 }, (_, at) => ({
+            from: { id: entities[(at * 7) % 16]!.id },
+            to: { id: entities[(at * at + 3) % 16]!.id },
+            type: ['USES', 'LIKES', 'USES_2'][at % 3]!,
+            properties: {},
+          })),
+        );
+        const entity = new Map(entities.map((each) => [each.id, each]));
+        rows.entities = entities.map(({ id, name: of, kind }) => ({ id, name: of, kind }));
+        rows.relations = relations.map(({ id, type, from, to }) => ({
+          id,
+          type,
+          fromId: from,
+          fromName: entity.get(from)!.name,
+          fromKind: entity.get(from)!.kind,
+          toId: to,
+          toName: entity.get(to)!.name,
+          toKind: entity.get(to)!.kind,
+        }));
+      });
+
+      test.each([
+        ['entities', ENTITY_KINDS],
+        ['relations', RELATION_KINDS],
+      ] as const)("of %s mean what the oracle says, one statement each, of the tenant's own", async (what, kinds) => {
+        await fc.assert(
+          fc.asyncProperty(aggregates(kinds, rows[what]), async (asked) => {
+            const own = again(context);
+            const found = await ask(queryOf(what, asked), own);
+            expect(answered(found[`${what}Aggregate`], asked)).toEqual(aggregate(rows[what], asked, kinds));
+            expect(statements(own)).toBe(1);
+            const other = await ask(queryOf(what, asked), freshTenant());
+            expect(answered(other[`${what}Aggregate`], asked)).toEqual(aggregate([], asked, kinds));
+          }),
+          { numRuns: 30 },
+        );
+      });
+
+      test('are of what matches', async () => {
+        const counted = async (what: AggregatedItems, where: string): Promise<number> =>
+          (await ask(`{ ${what}Aggregate(where: ${where}) { groups { count } } }`, again(context)))[`${what}Aggregate`]
+            .groups[0].count;
+        const entities = async (where: EntityFilter) => await driver.countEntities(context, entityCondition(where));
+        const those = (holds: (row: Row) => boolean): number => rows.relations.filter(holds).length;
+        expect(await counted('entities', '{ kind: { eq: "node" } }')).toBe(await entities({ kind: { eq: 'node' } }));
+        expect(await counted('entities', '{ name: { gt: "b" }, not: { kind: { contains: "ODE" } } }')).toBe(
+          await entities({ name: { gt: 'b' }, not: { kind: { contains: 'ODE' } } }),
+        );
+        expect(await counted('relations', '{ type: { startsWith: "USES" }, fromName: { ne: "a" } }')).toBe(
+          those((row) => row['type'] !== 'LIKES' && row['fromName'] !== 'a'),
+        );
+        expect(
+          await counted('relations', '{ or: [{ fromKind: { eq: "Node" } }, { toName: { gte: "\uFFEE" } }] }'),
+        ).toBe(those((row) => row['fromKind'] === 'Node' || ['\u{1F600}', '\uFFEE'].includes(String(row['toName']))));
+        const { id, fromId } = rows.relations[0]!;
+        expect(
+          await counted('relations', `{ id: { eq: "${id as string}" }, fromId: { eq: "${fromId as string}" } }`),
+        ).toBe(1);
+        expect(await counted('relations', '{ toKind: { in: [] } }')).toBe(0);
       });
     });
 

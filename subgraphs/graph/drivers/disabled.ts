@@ -8,6 +8,7 @@ export function createDisabledGraph(): GraphDriver {
     entitiesByIds: refuse,
     findEntities: refuse,
     countEntities: refuse,
+    aggregate: refuse,
     matching: refuse,
     names: refuse,
     facets: refuse,

@@ -5,6 +5,7 @@ import { GRAPH } from '../bounds.ts';
 import type { GraphDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import type { DocumentEntities } from '../sharing/shared-documents.ts';
+import { addAggregates } from './aggregates.ts';
 import { addMutations } from './mutations.ts';
 import { addQueries } from './queries.ts';
 import { addEntityTypes } from './types.ts';
@@ -27,6 +28,7 @@ export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
   const tell = unknownNames(loaders);
   const types = addEntityTypes(schema, loaders, tell);
   addQueries(schema, types, reads, loaders, tell);
+  addAggregates(schema, types, deps.driver);
   addMutations(schema, types, deps, loaders);
   return schema.build();
 }

@@ -4,6 +4,13 @@ import { noteHint } from '../hints.ts';
 import { ID_PREFIX, isIdOf, type IdType } from '../ids.ts';
 import type { Condition, Operand } from './condition.ts';
 
+/** The columns that a condition names. */
+export function columnsIn(where: Condition | undefined): string[] {
+  if (where === undefined || where.kind === 'linked') return [];
+  if (where.kind === 'and' || where.kind === 'or') return where.of.flatMap(columnsIn);
+  return where.kind === 'not' ? columnsIn(where.of) : [where.column];
+}
+
 /** The values that a column must have to match: those it is compared with, not those that are excluded. */
 export function valuesNamed(where: Condition | undefined, column: string): Operand[] {
   if (where?.kind === 'and' || where?.kind === 'or') return where.of.flatMap((part) => valuesNamed(part, column));

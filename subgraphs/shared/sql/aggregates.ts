@@ -2,12 +2,12 @@
 import { sql, type RawBuilder } from 'kysely';
 import {
   measureName,
-  type Aggregated,
   type AggregateRequest,
   type Grouping,
   type GroupOrder,
   type Measure,
 } from '../aggregates/aggregate.ts';
+import type { AggregateRow } from '../aggregates/rows.ts';
 import { combined, type LeafCondition } from './conditions.ts';
 
 type Sql = RawBuilder<unknown>;
@@ -18,8 +18,8 @@ export interface AggregateDialect {
   key(group: Grouping): Sql;
   /** What is worked out of each row that a column's measures are taken of. */
   measured(column: string): Sql;
-  /** What each row has beside, of the keys that it is grouped by, for measures that need it. @default nothing */
-  beside?(measures: readonly Measure[], keys: readonly Sql[]): readonly Sql[];
+  /** What each row has beside, for measures and for reading keys, by which it is grouped. @default nothing */
+  beside?(measures: readonly Measure[], keys: readonly Sql[], groups: readonly Grouping[]): readonly Sql[];
   /** How a key is read. */
   readKey(group: Grouping, key: Sql): Sql;
   /** @param of what was {@link AggregateDialect.measured} of a column */
@@ -33,9 +33,6 @@ export interface AggregateDialect {
   /** What makes all rows one group, where there are none too. */
   readonly all: Sql;
 }
-
-/** A row of {@link aggregateSql}. */
-export type AggregateRow = Readonly<Record<string, unknown>>;
 
 /**
  * The statement of an aggregate.
@@ -52,7 +49,7 @@ export function aggregateSql(
   const inner = [
     ...made.map((key, index) => sql`${key} AS ${keyId(index)}`),
     ...columns.map((column, index) => sql`${dialect.measured(column)} AS ${sql.id(`c${index}`)}`),
-    ...(dialect.beside?.(measures, made) ?? []),
+    ...(dialect.beside?.(measures, made, groups) ?? []),
   ];
   const of = (column: string): Sql => sql.id('r', `c${columns.indexOf(column)}`);
   const byName = new Map(
@@ -84,34 +81,4 @@ export function aggregateSql(
   }${condition}${levels.length === 0 ? sql`` : sql` ORDER BY ${sql.join(levels)}`} LIMIT ${sql.lit(limit)}`;
 }
 
-/**
- * What the rows of {@link aggregateSql} hold.
- * @param become what becomes of a column's value on its way
- */
-export function aggregatedOf(
-  become: (column: string, value: unknown) => unknown,
-  { groups, measures, counted }: Omit<AggregateRequest, 'where'>,
-  rows: readonly AggregateRow[],
-): Aggregated {
-  const as = (column: string, value: unknown): unknown => (value === null ? null : become(column, value));
-  return {
-    groups: rows.map((row) => ({
-      keys: groups.map(({ column, kind }, index) => {
-        const value = row[`g${index}`] ?? null;
-        return kind === 'width' || kind === 'path' ? value : as(column, value);
-      }),
-      measures: Object.fromEntries(
-        measures.map((measure, index) => {
-          const value = row[`m${index}`] ?? null;
-          return [measureName(measure), isOneOfTheValues(measure) ? as(measure.column, value) : value];
-        }),
-      ),
-    })),
-    total: counted ? Number((rows[0]?.['total'] as string | undefined) ?? 0) : undefined,
-  };
-}
-
 const keyId = (index: number): Sql => sql.id(`g${index}`);
-
-const isOneOfTheValues = (measure: Measure): measure is Measure & { kind: 'min' | 'max' | 'percentile' } =>
-  measure.kind === 'min' || measure.kind === 'max' || measure.kind === 'percentile';

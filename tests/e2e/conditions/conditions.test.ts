@@ -285,6 +285,23 @@ describe('like whoever loads everything and looks', () => {
       );
   }, 120_000);
 
+  test('entities that are counted by group', async () => {
+    const where = { documents: { some: { collection: { eq: 'default' } } } };
+    const found = await dataOf(
+      `query ($where: EntityFilter) {
+        entities(where: $where, first: 200) { nodes { kind } }
+        entitiesAggregate(where: $where, groupBy: [{ field: KIND }]) { groups { keys { kind } count } } }`,
+      { where },
+    );
+    const kinds = found.entities.nodes.map(({ kind }: any) => kind);
+    expect(found.entitiesAggregate.groups).toEqual(
+      ['package', 'topic'].map((kind) => ({
+        keys: { kind },
+        count: kinds.filter((each: any) => each === kind).length,
+      })),
+    );
+  });
+
   test('passages by their documents and what these name, the best first', async () => {
     const query = `query($where: SearchFilter, $first: Int) {
       search(query: "a pigeon that retries", mode: VECTOR, where: $where, first: $first) { edges { score node { id document { id } } } }

@@ -9,7 +9,7 @@ import type { GraphDriver } from '../../driver.ts';
 export const ENTITY = (variable: string) =>
   `${variable}.id AS id, ${variable}.name AS name, ${variable}.kind AS kind, ${variable}.properties AS properties`;
 
-interface Statement {
+export interface Statement {
   readonly cypher: string;
   readonly parameters: Record<string, unknown>;
 }
@@ -19,7 +19,7 @@ interface Statement {
  * something of each of its properties, so this does, though every entity has them all: otherwise Neo4j reads the
  * entities of all tenants.
  */
-const ordered = (from: '>=' | '<=') =>
+export const ordered = (from: '>=' | '<=') =>
   `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder ${from} $name AND e.id IS NOT NULL`;
 
 /**
@@ -73,16 +73,34 @@ export function matchingStatement(where: Condition, ids: readonly string[]): Sta
  */
 export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
-/**
- * What `where` asks of the node `variable`, none of whose properties is ever without a value; adds its values to
- * `parameters`.
- */
-export function filterCypher(
+/** What {@link nameOrder} was made of. */
+export const nameOf = (order: string): string => Buffer.from(order, 'latin1').toString('utf8');
+
+/** What `where` asks of the node `variable`; see {@link conditionCypher}. */
+export const filterCypher = (
   where: Condition | undefined,
   parameters: Record<string, unknown>,
   variable = 'e',
+): string =>
+  where === undefined
+    ? 'true'
+    : conditionCypher(where, parameters, (column) => ({
+        text: `${variable}.${column}`,
+        ...(column === 'name' ? { order: `${variable}.nameOrder` } : {}),
+      }));
+
+export interface FilteredText {
+  readonly text: string;
+  /** Its {@link nameOrder}, where that is kept beside it. */
+  readonly order?: string;
+}
+
+/** What `where` asks of texts none of which is ever without a value; adds its values to `parameters`. */
+export function conditionCypher(
+  where: Condition,
+  parameters: Record<string, unknown>,
+  columnOf: (column: string) => FilteredText,
 ): string {
-  if (where === undefined) return 'true';
   const add = (value: unknown): string => {
     const name = `p${Object.keys(parameters).length}`;
     parameters[name] = value;
@@ -96,12 +114,10 @@ export function filterCypher(
     if (condition.kind === 'not') return `NOT (${visit(condition.of)})`;
     if (condition.kind === 'json' || condition.kind === 'linked')
       throw new Error(`Entities have no filters of this kind: ${condition.kind}.`);
-    const property = `${variable}.${condition.column}`;
+    const { text: property, order } = columnOf(condition.column);
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
     const indexed =
-      condition.column === 'name'
-        ? { name: `${variable}.nameOrder`, of: nameOrder }
-        : { name: property, of: (value: string) => value };
+      order === undefined ? { name: property, of: (value: string) => value } : { name: order, of: nameOrder };
     switch (condition.kind) {
       case 'null':
         return `${property} IS NULL`;
@@ -115,7 +131,7 @@ export function filterCypher(
         // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte
         // 255.
         const prefix = indexed.of(condition.text);
-        return condition.column === 'name'
+        return order !== undefined
           ? `(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`
           : `${property} STARTS WITH ${add(prefix)}`;
       }

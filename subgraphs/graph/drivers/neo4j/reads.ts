@@ -1,6 +1,7 @@
 /** Reads from Neo4j: one statement each, whatever many ids they are given. */
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import neo4j from 'neo4j-driver';
+import { aggregatedOf, type AggregateRow } from '#subgraphs/shared/aggregates/rows.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RELATION_TYPE } from '../../driver.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   Step,
 } from '../../driver.ts';
 import { contentsOf, countsOf, groupedBy, reading } from '../grouping.ts';
+import { aggregateStatement, rowOf, textIn } from './aggregates.ts';
 import type { Query } from './query.ts';
 import { countStatement, ENTITY, filterCypher, findStatement, matchingStatement, nameOrder } from './find.ts';
 
@@ -71,6 +73,12 @@ export function neo4jReads(
     async countEntities(context, where) {
       const { cypher, parameters } = countStatement(where);
       return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
+    },
+
+    async aggregate(context, what, request) {
+      const { cypher, parameters } = aggregateStatement(what, request);
+      const rows = await rowsOf<AggregateRow>(context, cypher, parameters);
+      return aggregatedOf(textIn(what), request, rows.map(rowOf));
     },
 
     async matching(context, entities, where) {

@@ -18,6 +18,7 @@ import type {
   StoredItem,
 } from '../../driver.ts';
 import { contentsOf, countsOf, groupedBy, reading } from '../grouping.ts';
+import { aggregate } from './aggregates.ts';
 import { filterSql, Parameters } from './filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
 
@@ -74,6 +75,8 @@ function reads(postgres: Postgres): GraphReads {
       );
       return rows[0]?.count ?? 0;
     },
+
+    aggregate: (context, what, request) => aggregate(postgres, context, what, request),
 
     async matching(context, entities, where) {
       if (entities.length === 0) return new Set();

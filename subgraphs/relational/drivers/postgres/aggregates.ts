@@ -1,10 +1,11 @@
 /** Aggregates of any model. */
 import { sql } from 'kysely';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import { aggregatedOf } from '#subgraphs/shared/aggregates/rows.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import { aggregatedOf, aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
+import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import type { ModelName } from '../../driver.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';

@@ -1,9 +1,10 @@
 /** Runs in PostgreSQL: the schema `runs`, under row-level security. */
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { aggregatedOf, type AggregateRow } from '#subgraphs/shared/aggregates/rows.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
-import { aggregatedOf, aggregateSql, type AggregateRow } from '#subgraphs/shared/sql/aggregates.ts';
+import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import { behind, orderSql, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';

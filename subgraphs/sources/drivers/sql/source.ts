@@ -2,7 +2,7 @@
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { aggregatedOf } from '#subgraphs/shared/sql/aggregates.ts';
+import { aggregatedOf } from '#subgraphs/shared/aggregates/rows.ts';
 import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow, WriteRequest } from '../../driver.ts';
 import { healthOf } from '../health.ts';
 import type { SqlDialect, SqlStatement, WritingDialect } from './dialect.ts';
