@@ -32,7 +32,6 @@ describeSource(
     };
   },
   {
-    aggregates: false,
     // What SQLite has no types for.
     file: `    types:
       customers: { columns: { balance: { type: decimal } } }

@@ -206,6 +206,42 @@ describe('a file of SQLite', () => {
       }
   });
 
+  test('groups and measures what is a value of its column, with all digits', async () => {
+    const { data, errors } = await ask(`{
+      oddsAggregate { groups { count sum { n d small } avg { n } min { d t day label } max { d t at } distinct { label flag at untold } percentile(p: 0.5) { n } } }
+      days: oddsAggregate(groupBy: [{ field: AT, bucket: DAY, timeZone: "Asia/Kolkata" }], orderBy: [{ field: AT }]) { groups { keys { at } count } }
+      wide: oddsAggregate(groupBy: [{ field: D, width: "0.25" }, { field: LABEL }], orderBy: [{ field: D, direction: DESC }, { field: LABEL }]) { groups { keys { d label } count } }
+      least: oddsAggregate(groupBy: [{ field: ID }], having: { measure: SUM, field: N, lt: "-9223372036854775807" }) { groups { keys { id } } }
+    }`);
+    expect(errors).toBeUndefined();
+    expect(data.oddsAggregate.groups).toEqual([
+      {
+        count: 4,
+        sum: { n: '-1', d: '12345678901234567012.5', small: '3000032768' },
+        avg: { n: '-0.5' },
+        min: { d: '12.5', t: '09:30:00', day: '1815-12-10', label: 'Ada' },
+        max: { d: '12345678901234567000', t: '23:59:59.25', at: '2026-01-01T00:00:00.123Z' },
+        distinct: { label: 3, flag: 2, at: 3, untold: 3 },
+        percentile: { n: '-9223372036854775808' },
+      },
+    ]);
+    expect(data.days.groups).toEqual([
+      { keys: { at: '1969-12-31T18:30:00.000Z' }, count: 1 },
+      { keys: { at: '2025-12-31T18:30:00.000Z' }, count: 2 },
+      { keys: { at: null }, count: 1 },
+    ]);
+    expect(data.wide.groups).toEqual([
+      { keys: { d: null, label: '\uFFFDA' }, count: 1 },
+      { keys: { d: null, label: null }, count: 1 },
+      { keys: { d: '12345678901234567000', label: 'ada' }, count: 1 },
+      { keys: { d: '12.5', label: 'Ada' }, count: 1 },
+    ]);
+    expect(data.least.groups).toEqual([{ keys: { id: 2 } }]);
+    // In time, whatever a view takes.
+    const endless = await ask('{ endlesses: endlessesAggregate { groups { count } } }');
+    expect(endless.errors).toMatchObject([{ extensions: { code: 'STORE_TIMEOUT' } }]);
+  });
+
   test('tells a tenant character for character', async () => {
     const idsOf = async (list: string, tenantId: string): Promise<unknown> =>
       (await ask(`{ ${list} { nodes { id } } }`, tenantId)).data[list].nodes.map(({ id }: { id: number }) => id);

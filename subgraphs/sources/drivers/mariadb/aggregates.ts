@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { measureName, type Grouping, type Measure, type TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
+import { NumberedPercentiles } from '#subgraphs/shared/sql/percentiles.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql } from '../sql/dialect.ts';
 import { aheadOfUtc } from './zones.ts';
@@ -45,24 +46,11 @@ export const mariadbAggregates =
     const asText = (value: Sql): Sql => sql`CAST(${value} AS CHAR)`;
     const read = ({ kind }: RelationColumn, value: Sql): Sql =>
       kind === 'boolean' || kind === 'float' || kind === 'int' ? value : asText(value);
-    const percentiles = (measures: readonly Measure[]): string[] => [
-      ...new Set(measures.flatMap((measure) => (measure.kind === 'percentile' ? [measure.column] : []))),
-    ];
-    let ranked: readonly string[] = [];
+    const percentiles = new NumberedPercentiles();
     return {
       key: (group) => keySql(columnOf(group.column), group, valueOf(group.column)),
       measured: valueOf,
-      beside(measures, keys) {
-        ranked = percentiles(measures);
-        const within = keys.length === 0 ? sql`` : sql`PARTITION BY ${sql.join(keys)}`;
-        return ranked.flatMap((column, index) => {
-          const value = valueOf(column);
-          return [
-            sql`row_number() OVER (${within} ORDER BY ${value} IS NULL, ${value}) AS ${sql.id(`p${index}`)}`,
-            sql`count(${value}) OVER (${within}) AS ${sql.id(`q${index}`)}`,
-          ];
-        });
-      },
+      beside: (measures, keys) => percentiles.beside(measures, keys, valueOf),
       readKey(group, key) {
         if (group.kind === 'width') return columnOf(group.column).column.kind === 'float' ? key : asText(key);
         return read(columnOf(group.column).column, key);
@@ -80,11 +68,8 @@ export const mariadbAggregates =
               return sql`avg(${ref})`;
             return sql`CAST(sum(${ref}) AS DECIMAL(${sql.lit(DIGITS)}, ${sql.lit(AVERAGED)})) / count(${ref})`;
           }
-          case 'percentile': {
-            const at = ranked.indexOf(measure.column);
-            const [place, count] = [sql.id('r', `p${at}`), sql.id('r', `q${at}`)];
-            return sql`max(CASE WHEN ${place} = greatest(ceil(CAST(${measure.p} AS DOUBLE) * ${count}), 1) THEN ${ref} END)`;
-          }
+          case 'percentile':
+            return percentiles.measure(measure, ref);
           default:
             return sql`${sql.raw(measure.kind)}(${ref})`;
         }

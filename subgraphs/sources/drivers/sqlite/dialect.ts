@@ -12,6 +12,7 @@ import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
 import { windowed } from '../sql/statements.ts';
 import { ENCODED } from './forms.mjs';
+import { sqliteAggregates } from './aggregates.ts';
 import { isFormed, operandOf, valueOf } from './values.ts';
 
 const compiler = new Kysely<object>({
@@ -66,6 +67,11 @@ export const sqliteDialect: SqlDialect = {
   }),
   sorted: nullsLast,
   condition,
+  aggregates: sqliteAggregates({
+    formed,
+    whole: (ref) => whole(ref),
+    operand: (value, column) => parameter(operandOf(value, column)),
+  }),
   parents(columns, keys) {
     const made = columns.map((column, index) => {
       const key = sql`json_extract(e.value, ${`$[${index}]`})`;

@@ -16,3 +16,9 @@ export function decimalOf(value: unknown): string | undefined;
 
 /** A moment that is kept as a number, as ISO 8601 has it: seconds since 1970, milliseconds from 10^11 on, or a Julian day. */
 export function momentText(value: unknown): string | undefined;
+
+/** The decimal of a form, without zeros that it does not need. */
+export function decimalOfForm(form: string): string;
+
+/** The time of a form, likewise. */
+export function timeOfForm(form: string): string;

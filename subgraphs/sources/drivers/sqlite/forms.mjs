@@ -78,6 +78,19 @@ function decimalForm(value) {
   return negative ? `0${size.replace(/\d/g, (digit) => String(9 - Number(digit)))}~` : `2${size}`;
 }
 
+export function decimalOfForm(form) {
+  if (form[0] === '1') return '0';
+  const isNegative = form[0] === '0';
+  const size = isNegative ? form.slice(1, -1).replace(/\d/g, (digit) => String(9 - Number(digit))) : form.slice(1);
+  return writtenOut(`${isNegative ? '-' : ''}0.${size.slice(4)}e${Number(size.slice(0, 4)) - 5_000}`);
+}
+
+export function timeOfForm(form) {
+  const [second, fraction] = form.split('.');
+  const digits = withoutZeros(fraction);
+  return digits === '' ? second : `${second}.${digits}`;
+}
+
 export function decimalOf(value) {
   if (typeof value === 'string') return NUMBER.test(value) && !/e/i.test(value) ? plainText(value) : writtenOut(value);
   return writtenOut(value);

@@ -2,7 +2,9 @@
 // `{ id, error }`. Plain JavaScript: it starts in the time that a connection takes, and is ended where a statement takes too long.
 import { open, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
-import { ENCODED, formOf } from './forms.mjs';
+import { bucketOf } from '../../../shared/aggregates/buckets.mjs';
+import { ExactSum, multipleBelow } from '../../../shared/aggregates/exact-sum.mjs';
+import { decimalOfForm, ENCODED, formOf, timeOfForm } from './forms.mjs';
 
 /** What a file of SQLite begins with. */
 const HEADER = 'SQLite format 3\0';
@@ -35,6 +37,35 @@ const FUNCTIONS = {
   tributary_starts: (bytes, part) => holds(bytes, (text) => text.startsWith(part)),
   tributary_ends: (bytes, part) => holds(bytes, (text) => text.endsWith(part)),
   tributary_matches: (bytes, source, flags) => holds(bytes, (text) => patternOf(source, flags).test(text)),
+  tributary_bucket: (form, bucket, zone) => (form === null ? null : bucketOf(form, bucket, zone ?? undefined)),
+  tributary_width: (kind, value, width) => {
+    if (value === null) return null;
+    if (kind === 'float') return Math.floor(Number(value) / Number(width)) * Number(width);
+    return formOf('decimal', multipleBelow(kind === 'decimal' ? decimalOfForm(value) : String(value), width));
+  },
+  tributary_decimal: (form) => (form === null ? null : decimalOfForm(form)),
+  tributary_time: (form) => (form === null ? null : timeOfForm(form)),
+};
+
+/** Sums of the statement that runs, by number: the client carries no objects from row to row. */
+const sums = new Map();
+let begun = 0;
+
+/** Of whole numbers, and of forms of decimals; the results are such forms. */
+const exactly = (result) => ({
+  start() {
+    sums.set(++begun, new ExactSum());
+    return begun;
+  },
+  step(sum, value) {
+    if (value !== null) sums.get(Number(sum)).add(typeof value === 'string' ? decimalOfForm(value) : String(value));
+    return sum;
+  },
+  result: (sum) => formOf('decimal', result(sums.get(Number(sum)))),
+});
+const AGGREGATES = {
+  tributary_sum: exactly((sum) => sum.sum()),
+  tributary_avg: exactly((sum) => sum.average()),
 };
 
 /** The client has no code for what fails while rows are read; these are SQLite's own words. */
@@ -76,6 +107,8 @@ async function database({ file, busyMs }) {
   made.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
   for (const [name, work] of Object.entries(FUNCTIONS))
     made.function(name, { deterministic: true, useBigIntArguments: true, varargs: true }, work);
+  for (const [name, work] of Object.entries(AGGREGATES))
+    made.aggregate(name, { deterministic: true, useBigIntArguments: true, ...work });
   opened = { database: made, device: found.dev, inode: found.ino };
   return made;
 }
@@ -93,6 +126,8 @@ process.on('message', async (message) => {
     process.send({ id, rows: statement.all(...parameters) });
   } catch (error) {
     process.send({ id, error: { code: codeOf(error), message: error.message } });
+  } finally {
+    sums.clear();
   }
 });
 // The gateway has ended, however it did.
