@@ -8,6 +8,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { GivenArguments, RankedList, TypeList } from './declared-types.ts';
+import { taken } from './taken-keys.ts';
 import type { WalkedList } from './walkable.ts';
 
 /** Bounds as an operator sets them; and, for tests and benchmarks, another `nested` and one way alone. */
@@ -234,7 +235,7 @@ export class Asking {
         list,
         'first: 1',
         selection,
-        { where: { [list.key]: { in: [key] } }, after: page.pageInfo.endCursor, ...values },
+        { where: { [list.key]: { in: taken([key], list) } }, after: page.pageInfo.endCursor, ...values },
         types,
       );
       const next = rest.nodes[0]?.[link.field] as KeyPage | null | undefined;

@@ -36,6 +36,7 @@ import { evaluatedPlace } from './evaluated-place.ts';
 import { nullFields } from './failed-fields.ts';
 import { foreignFields } from './order-levels.ts';
 import { orderedList } from './ordered-list.ts';
+import { taken } from './taken-keys.ts';
 import { responseNameOf } from './asked.ts';
 import { inOrder, type OrderedPage } from './by-keys.ts';
 
@@ -198,7 +199,8 @@ class ConditionsEngine implements Engine {
         orUndone(place, async () => {
           const { page, because } = await orderedList(evaluation, place, filtered.fragments, variables);
           pages.set(place, page);
-          worked[place.where] = { [place.list!.key]: { in: page.items.map(({ key }) => key) } };
+          const keys = page.items.map(({ key }) => key);
+          worked[place.where] = { [place.list!.key]: { in: taken(keys, place.list!) } };
           worked[place.first] = page.items.length;
           if (because !== undefined) approximate.push({ path: [nameOf(place)], ...because });
         }),

@@ -104,6 +104,11 @@ const KINDS: Readonly<Record<string, ValueKind | undefined>> = {
   Int: 'number',
   Float: 'number',
   BigInt: 'digits',
+  Decimal: 'digits',
+  // ISO 8601, which sorts as text.
+  Date: 'text',
+  LocalDateTime: 'text',
+  LocalTime: 'text',
   DateTime: 'moment',
   String: 'text',
   ID: 'text',

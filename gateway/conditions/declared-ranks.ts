@@ -2,7 +2,7 @@
 import { getNamedType, isEnumType, isInputObjectType, isObjectType, type GraphQLSchema } from 'graphql';
 import { CONDITION_DIRECTIVES, type RanksArguments } from '#subgraphs/shared/conditions.ts';
 import type { RankCondition, TypeList } from './declared-types.ts';
-import { isOwn, linkedType, takenArgument, takesKeys } from './schema-parts.ts';
+import { isOwn, linkedType, takenArgument, takesKeys, takesNumbers } from './schema-parts.ts';
 
 const DEFAULTS = Object.fromEntries(
   CONDITION_DIRECTIVES.get('ranks')!.args.map(({ name, defaultValue }) => [name, defaultValue] as const),
@@ -43,6 +43,7 @@ export function rankConditionOf(
       filter: filter.name,
       by: said.by,
       values: said.values,
+      numeric: takesNumbers(filter, said.by),
       takes,
       least: said.least,
       score: said.score,

@@ -12,6 +12,8 @@ export interface TypeList {
   readonly key: string;
   /** The most keys of one `in`. */
   readonly values: number;
+  /** Whether they are GraphQL's `Int`. */
+  readonly numeric: boolean;
   /** The most items of a page. */
   readonly page: number;
   /** Whether it tells how many there are. */
@@ -45,6 +47,9 @@ export interface ForeignCondition {
   readonly column: string;
   readonly back: { readonly field: string; readonly many: boolean } | undefined;
   readonly values: number;
+  readonly numeric: boolean;
+  /** Whether nothing tells what leads there: what is filtered is listed, and where that leads is looked at. */
+  readonly oneWay: boolean;
   /** The arguments of the link that the condition takes too. */
   readonly takes: readonly LinkArgument[];
   /** The field of the link's connection that is true where it lacks some of what there is. */
@@ -84,6 +89,7 @@ export interface RankedList {
   /** That filter's field that takes keys of the type, and how many of them one `in` takes. */
   readonly by: string;
   readonly values: number;
+  readonly numeric: boolean;
   readonly takes: readonly LinkArgument[];
   /** Which of them is the least score. */
   readonly least: string;

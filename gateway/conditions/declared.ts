@@ -19,7 +19,7 @@ import { CONDITION_DIRECTIVES, CONDITIONS_LINK, type LeadsArguments } from '#sub
 import { declaredOrders } from './declared-orders.ts';
 import { rankConditionOf } from './declared-ranks.ts';
 import type { Declared, DeclaredCondition, ForeignCondition, ThroughCondition, TypeList } from './declared-types.ts';
-import { isOwn, linkedType, takenArgument, takesKeys } from './schema-parts.ts';
+import { isOwn, linkedType, takenArgument, takesKeys, takesNumbers } from './schema-parts.ts';
 
 const DEFAULTS = Object.fromEntries(
   CONDITION_DIRECTIVES.get('lists')!.args.map(({ name, defaultValue }) => [name, defaultValue] as const),
@@ -126,6 +126,7 @@ function listOf(
     filter: filter.name,
     key: key as string,
     values: values as number,
+    numeric: key !== '' && takesNumbers(filter, key as string),
     page: page as number,
     counts: connection.getFields()['totalCount'] !== undefined,
     first: (first as number | null | undefined) ?? undefined,
@@ -162,11 +163,23 @@ function conditionOf(
   const counts = to!.many && connection.getFields()['totalCount'] !== undefined;
   const common = { name: field, filter, type, many: to!.many, counts, target, takes: own, cut };
   if (by !== undefined && !to!.many && takesKeys(input, by))
-    return { ...common, source, column: by, back: undefined, values: target.values };
-  const leadsBack = back === undefined ? undefined : to!.node.getFields()[back];
+    return {
+      ...common,
+      source,
+      column: by,
+      back: undefined,
+      values: target.values,
+      numeric: takesNumbers(input, by),
+      oneWay: false,
+    };
+  if (source?.filter !== filter || by !== undefined) return undefined;
+  const { key: column, values, numeric } = source;
+  const keyed = { ...common, source, column, values, numeric };
+  if (back === undefined) return { ...keyed, back, oneWay: true };
+  const leadsBack = to!.node.getFields()[back];
   const there = leadsBack && linkedType(leadsBack.type);
-  if (there?.node.name !== type || source?.filter !== filter) return undefined;
-  return { ...common, source, column: source.key, back: { field: back!, many: there.many }, values: source.values };
+  if (there?.node.name !== type) return undefined;
+  return { ...keyed, back: { field: back, many: there.many }, oneWay: false };
 }
 
 function throughOf(

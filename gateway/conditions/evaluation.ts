@@ -23,6 +23,7 @@ import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from
 import type { RankCondition, TypeList } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
 import { addKeys, both, type KeySet } from './key-sets.ts';
+import { taken } from './taken-keys.ts';
 import { countedKeys } from './counted.ts';
 import { scoredKeys } from './scored.ts';
 import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
@@ -81,9 +82,9 @@ export class Evaluation implements Steps {
       } else if (given !== null && given !== undefined) terms.push(...termsOf(condition, given as FilterValue));
     }
     // One after the other: each narrows what the next has to look at.
-    for (const term of terms) addKeys(own, await this.#keysOf(term, own, scope), term.condition.values);
+    for (const term of terms) addKeys(own, await this.#keysOf(term, own, scope), term.condition);
     for (const [condition, given] of ranks)
-      addKeys(own, await scoredKeys(this, condition, given, own, scope), condition.source.values);
+      addKeys(own, await scoredKeys(this, condition, given, own, scope), condition.source);
     return own;
   }
 
@@ -144,7 +145,14 @@ export class Evaluation implements Steps {
       step.way = 'candidates';
       return await this.#candidates(term, source!, own, step, partial);
     };
+    const lookOrNot = async (): Promise<KeySet> => {
+      const candidates = await this.#candidatesOf(term, own);
+      if (candidates <= most) return await look();
+      if (walk !== undefined) throw new WalkInstead(Infinity);
+      throw tooCostly(`More than ${most} keys match`, 'CONDITION_KEYS');
+    };
     const work = async (): Promise<KeySet> => {
+      if (condition.oneWay) return await lookOrNot();
       let isCompared = !target.counts || only === 'push';
       for await (const { items, last } of this.asking.pages(target, wanted, linkBack(term), CONDITIONS.probed)) {
         step.read += items.length;
@@ -163,10 +171,7 @@ export class Evaluation implements Steps {
         }
       }
       step.changed = `more than ${most} keys match`;
-      const candidates = await this.#candidatesOf(term, own);
-      if (candidates <= most) return await look();
-      if (walk !== undefined) throw new WalkInstead(Infinity);
-      throw tooCostly(`More than ${most} keys match`, 'CONDITION_KEYS');
+      return await lookOrNot();
     };
     let found: KeySet | undefined;
     try {
@@ -264,7 +269,7 @@ export class Evaluation implements Steps {
     const type = this.schema.getType(target.filter) as GraphQLInputObjectType;
     for (let at = 0; at < unknown.length; at += target.values) {
       const keys = unknown.slice(at, at + target.values);
-      const within = { [target.key]: { in: keys } };
+      const within = { [target.key]: { in: taken(keys, target) } };
       const resolved = await this.#resolveFilter(type, wanted, { within });
       const matching = new Set<string>();
       for await (const { items } of this.asking.pages(target, both(resolved, within), undefined))

@@ -1,5 +1,6 @@
 /** Conditions on keys, as filters say them. */
 import type { FilterValue } from './asking.ts';
+import { taken, type KeyColumn } from './taken-keys.ts';
 
 /** Keys that a column must have, or must not have. */
 export interface KeySet {
@@ -16,13 +17,11 @@ export function both(one: FilterValue, other: FilterValue): FilterValue {
   return { ...one, and: [...before, other] };
 }
 
-/**
- * Adds a condition on keys to what a filter says, no deeper than it has to be.
- * @param values the most keys of one `in`
- */
-export function addKeys(own: Record<string, unknown>, { column, keys, holds }: KeySet, values: number): void {
-  const all = [...keys];
-  const lists: string[][] = [];
+/** Adds a condition on keys to what a filter says, no deeper than it has to be. */
+export function addKeys(own: Record<string, unknown>, { column, keys, holds }: KeySet, as: KeyColumn): void {
+  const all = taken([...keys], as);
+  const { values } = as;
+  const lists: unknown[][] = [];
   for (let at = 0; at < all.length; at += values) lists.push(all.slice(at, at + values));
   const operator = holds ? 'in' : 'notIn';
   if (lists.length === 0) {

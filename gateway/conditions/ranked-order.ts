@@ -10,6 +10,7 @@ import type { OrderedPage } from './by-keys.ts';
 import type { GivenArguments, RankCondition } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
 import { both } from './key-sets.ts';
+import { taken } from './taken-keys.ts';
 import { amongKeys, noteCut, rankName } from './scored.ts';
 import { ConditionFailed, WalkInstead, type ConditionTrace } from './steps.ts';
 import { givenArguments } from './terms.ts';
@@ -204,7 +205,8 @@ async function listedAmong(
     return there;
   }
   for (let at = 0; at < items.length; at += source.values) {
-    const within = { [source.key]: { in: items.slice(at, at + source.values).map(({ key }) => key) } };
+    const keys = items.slice(at, at + source.values).map(({ key }) => key);
+    const within = { [source.key]: { in: taken(keys, source) } };
     for await (const { items: found } of evaluation.asking.pages(source, both(resolved, within), undefined))
       for (const { key } of found) there.add(key);
   }

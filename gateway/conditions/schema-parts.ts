@@ -3,6 +3,7 @@ import {
   astFromValue,
   getNamedType,
   getNullableType,
+  GraphQLInt,
   isInputObjectType,
   isListType,
   isObjectType,
@@ -25,6 +26,12 @@ export const isOwn = (added: { readonly description?: string | null } | null | u
 export function takesKeys(filter: GraphQLInputObjectType, field: string): boolean {
   const operators = getNamedType(filter.getFields()[field]?.type);
   return isInputObjectType(operators) && ['in', 'notIn'].every((name) => operators.getFields()[name] !== undefined);
+}
+
+/** Whether that field takes keys as numbers; those of all other scalars are taken as texts. */
+export function takesNumbers(filter: GraphQLInputObjectType, field: string): boolean {
+  const operators = getNamedType(filter.getFields()[field]?.type);
+  return isInputObjectType(operators) && getNamedType(operators.getFields()['in']?.type) === GraphQLInt;
 }
 
 /** What a field leads to: the type of a connection's nodes, or an object. */

@@ -12,7 +12,7 @@ export const rankName = ({ filter, name }: RankCondition): string => `${filter}.
 /** What ranks objects with these keys, and no others. */
 export function amongKeys({ rank }: RankCondition, keys: Iterable<string>): FilterValue {
   const where: Record<string, unknown> = {};
-  addKeys(where, { column: rank.by, keys: new Set(keys), holds: true }, rank.values);
+  addKeys(where, { column: rank.by, keys: new Set(keys), holds: true }, rank);
   return where;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { compareCodePoints } from '#subgraphs/shared/code-points.ts';
 import { decodeCursor, encodeCursor, malformedCursor } from '#subgraphs/shared/cursors.ts';
+import { compareNumbers, ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { AskedOrder, AskedPage, WorkedOrder } from './asked-order.ts';
 import { tooCostly, type FilterValue } from './asking.ts';
 import type { ValueKind } from './declared-types.ts';
@@ -149,14 +150,25 @@ class Sorting {
 /** A value as it is compared, and kept in cursors. */
 function valueOf(value: unknown, kind: ValueKind): Value {
   if (value === null || value === undefined) return null;
-  if (kind === 'moment') return Date.parse(String(value));
+  if (kind === 'moment') return microseconds(String(value));
+  // What is no number (`NaN`) has none.
+  if (kind === 'digits') return DIGITS.test(String(value)) ? String(value) : null;
   if (kind === 'number') return Number(value);
   return kind === 'boolean' ? value === true : String(value);
 }
 
+const DIGITS = /^-?\d{1,1000}(\.\d{1,1000})?$/;
+
+/** Since 1970, which a double holds exactly; null for `infinity`. */
+function microseconds(text: string): number | null {
+  const milliseconds = Date.parse(text);
+  if (Number.isNaN(milliseconds)) return text.startsWith('-') ? -Number.MAX_VALUE : null;
+  return milliseconds * 1_000 + Number(/\.\d{3}(\d{1,3})/.exec(text)?.[1]?.padEnd(3, '0') ?? 0);
+}
+
 function fits(value: Value, kind: ValueKind): boolean {
   if (value === null) return true;
-  if (kind === 'digits') return typeof value === 'string' && /^-?\d{1,40}$/.test(value);
+  if (kind === 'digits') return typeof value === 'string' && DIGITS.test(value);
   if (kind === 'moment' || kind === 'number') return typeof value === 'number';
   return typeof value === (kind === 'boolean' ? 'boolean' : 'string');
 }
@@ -167,6 +179,5 @@ function compared(one: Value, other: Value, kind: ValueKind): number {
   if (one === null || other === null) return one === null ? 1 : -1;
   if (kind === 'text') return compareCodePoints(one as string, other as string);
   if (kind !== 'digits') return Number(one) - Number(other);
-  const [a, b] = [BigInt(one as string), BigInt(other as string)];
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareNumbers(new ExactNumber(one as string), new ExactNumber(other as string));
 }

@@ -7,6 +7,7 @@ import type { TypeList } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
 import { ConditionFailed, type ConditionTrace } from './steps.ts';
 import { addKeys } from './key-sets.ts';
+import type { KeyColumn } from './taken-keys.ts';
 import { linkOf, type FilterParts } from './terms.ts';
 import type { WalkedList } from './walkable.ts';
 
@@ -105,7 +106,7 @@ class Keyed implements Looking {
   }
 
   filter(plain: FilterValue): FilterValue {
-    return withKeys(plain, this.#list.key, this.#found, this.#list.values);
+    return withKeys(plain, this.#list.key, this.#found, this.#list);
   }
 }
 
@@ -133,15 +134,15 @@ class Linked implements Looking {
   }
 
   filter(plain: FilterValue): FilterValue {
-    return this.#terms.reduce((value, { condition: { column, values } }, at) => {
+    return this.#terms.reduce((value, { condition }, at) => {
       const keys = [...this.#looked[at]!].flatMap(([key, matches]) => (matches ? [key] : []));
-      return withKeys(value, column, new Set(keys), values);
+      return withKeys(value, condition.column, new Set(keys), condition);
     }, plain);
   }
 }
 
-function withKeys(plain: FilterValue, column: string, keys: ReadonlySet<string>, values: number): FilterValue {
+function withKeys(plain: FilterValue, column: string, keys: ReadonlySet<string>, as: KeyColumn): FilterValue {
   const own: Record<string, unknown> = { ...plain };
-  addKeys(own, { column, keys, holds: true }, values);
+  addKeys(own, { column, keys, holds: true }, as);
   return own;
 }

@@ -2,13 +2,14 @@
  * Links from one store to another, and to and from the project's own types. The field of a link is of the subgraph that has
  * what it leads to: it adds it to the other's type, and is sent what the link compares.
  */
+import type { LeadsArguments } from '#subgraphs/shared/conditions.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
 import type { ValueKind } from '../driver.ts';
 import { BUILT_IN, type BuiltInType } from './built-in.ts';
 import type { Draft, DraftSource, StubDraft } from './draft.ts';
 import type { AcrossSettings, SourcesFile } from './format.ts';
 import { columnOf, endOf, isUnique } from './links.ts';
-import type { ModelColumn } from './model.ts';
+import { isFilterable, lookupKey, type ModelColumn } from './model.ts';
 import { fieldName, linkName } from './names.ts';
 import type { Faults } from './read.ts';
 
@@ -142,18 +143,48 @@ function linkRows(linking: Linking, from: RowsEnd, to: RowsEnd): void {
   }
   const pairs = from.columns.map((column, place) => [fieldOf(from, column), fieldOf(to, to.columns[place]!)] as const);
   const [column] = from.columns;
-  const one = isUnique(to.draft, to.columns);
+  const [one, isOne] = [isUnique(to.draft, to.columns), isUnique(from.draft, from.columns)];
   const there =
     link.name ??
     (one
       ? ((from.columns.length === 1 ? linkName(column!) : undefined) ?? fieldName(to.draft.type.name))
       : to.draft.type.list);
-  if (there !== false) addToRows(linking, 'name', from, to, there, pairs);
-  const isOne = isUnique(from.draft, from.columns);
   const back = link.back ?? (isOne ? fieldName(from.draft.type.name) : from.draft.type.list);
   const reversed = pairs.map(([own, other]) => [other, own] as const);
-  if (back !== false) addToRows(linking, 'back', to, from, back, reversed);
+  if (there !== false) addToRows(linking, 'name', from, to, there, pairs, leadsOf(from, to, pairs, one, back));
+  if (back !== false) addToRows(linking, 'back', to, from, back, reversed, leadsOf(to, from, reversed, isOne, there));
 }
+
+/**
+ * How filters of `of` ask for the rows of `to` that a link leads to.
+ * @param one whether it leads to one of them at the most
+ * @param back the field that leads back; false where there is none
+ */
+function leadsOf(
+  of: RowsEnd,
+  to: RowsEnd,
+  pairs: readonly (readonly [string, string])[],
+  one: boolean,
+  back: string | false,
+): LeadsArguments | undefined {
+  if (lookupKey(of.draft.type) === undefined || !canLead(to)) return undefined;
+  of.draft.type.linkedAcross = true;
+  const [[own, other]] = pairs as [readonly [string, string]];
+  const kinds = [columnFor(of.draft.type, own), columnFor(to.draft.type, other)];
+  const isKey = pairs.length === 1 && one && to.draft.type.key[0] === other;
+  if (isKey && isFilterable(kinds[0]!) && kinds[0]!.kind === kinds[1]!.kind) return { by: own };
+  return back === false ? {} : { back };
+}
+
+/** Whether filters can ask for its rows. Then its list says so. */
+function canLead({ draft: { type } }: RowsEnd): boolean {
+  if (lookupKey(type) === undefined) return false;
+  type.linkedAcross = true;
+  return true;
+}
+
+const columnFor = (type: Draft['type'], field: string): ModelColumn =>
+  type.columns.find((column) => column.field === field)!;
 
 const fieldOf = ({ draft }: RowsEnd, column: string): string => draft.fieldOf.get(column)!;
 
@@ -165,6 +196,7 @@ function addToRows(
   to: RowsEnd,
   field: string,
   pairs: readonly (readonly [string, string])[],
+  leads: LeadsArguments | undefined,
 ): void {
   const { type } = of.draft;
   if (type.key.length === 0) {
@@ -174,11 +206,11 @@ function addToRows(
     );
     return;
   }
-  const column = (name: string): ModelColumn => type.columns.find((each) => each.field === name)!;
+  const column = (name: string): ModelColumn => columnFor(type, name);
   const stub = stubOf(linking, to, type.name, type.key.map(column));
   if (stub === undefined) return;
   for (const [own] of pairs) if (!type.key.includes(own)) stub.compared.set(own, column(own));
-  addToStub(linking, said, stub, to, type, field, pairs);
+  addToStub(linking, said, stub, to, type, field, pairs, leads);
 }
 
 /** From a field of the project's own to rows. */
@@ -194,7 +226,10 @@ function linkFrom(linking: Linking, from: OwnEnd, to: RowsEnd): void {
     const stub = stubOf(linking, to, type, keyOf(from));
     if (stub !== undefined) {
       if (field !== builtIn.key) stub.compared.set(field, ownColumn(from, field));
-      addToStub(linking, 'name', stub, to, { name: type }, there, [[field, own]], path ? { [field]: path } : {});
+      const paths = path ? { [field]: path } : {};
+      const back = typeof link.back === 'string' && field === builtIn.key ? { back: link.back } : {};
+      const leads = canLead(to) ? back : undefined;
+      addToStub(linking, 'name', stub, to, { name: type }, there, [[field, own]], leads, paths);
     }
   }
   if (typeof link.back !== 'string') return;
@@ -225,8 +260,9 @@ function linkTo(linking: Linking, from: RowsEnd, to: OwnEnd): void {
   const back = link.back ?? (one ? fieldName(from.draft.type.name) : from.draft.type.list);
   if (back === false) return;
   const stub = stubOf(linking, from, type, keyOf(to));
+  const leads = canLead(from) ? (there === false ? {} : { back: there }) : undefined;
   if (stub !== undefined)
-    addToStub(linking, 'back', stub, from, { name: type }, back, [[field, fieldOf(from, column!)]]);
+    addToStub(linking, 'back', stub, from, { name: type }, back, [[field, fieldOf(from, column!)]], leads);
 }
 
 /** Whether the rows' end is one column of what may be compared. @param kind undefined for a value in JSON */
@@ -277,10 +313,12 @@ function addReference(linking: Linking, said: 'name' | 'back', from: RowsEnd, to
   const stub = stubOf(linking, from, to.type, keyOf(to));
   if (stub === undefined || !isFree(linking, said, from.draft.type, field)) return;
   const own = fieldOf(from, from.columns[0]!);
+  from.draft.type.linkedAcross = true;
   from.draft.type.references.push({
     field,
     to: to.type,
     pairs: [[own, to.builtIn.key]],
+    leads: isFilterable(columnFor(from.draft.type, own)) ? { by: own } : undefined,
     description: `The ${to.type} that \`${own}\` names; its other fields are null where there is none that the caller may see.`,
   });
 }
@@ -294,6 +332,7 @@ function addToStub(
   of: NamedType,
   field: string,
   pairs: readonly (readonly [string, string])[],
+  leads: LeadsArguments | undefined,
   paths: Readonly<Record<string, readonly string[]>> = {},
 ): void {
   if (!isFree(linking, said, of, field)) return;
@@ -307,6 +346,7 @@ function addToStub(
     many,
     pairs,
     paths,
+    leads,
     description: many
       ? `The rows of \`${draft.table.id}\` in ${source.name} whose ${others} ${pairs.length > 1 ? 'are' : 'is'} the ${own} here.`
       : `The row of \`${draft.table.id}\` in ${source.name} whose ${others} ${pairs.length > 1 ? 'are' : 'is'} the ${own} here; null where there is none that the caller may see.`,

@@ -174,6 +174,7 @@ class ModelBuilder {
         references: [],
         order: this.#order(settings, fieldOf, models, at),
         limits: { default: limits.default ?? Math.min(PAGE.default, max), max },
+        linkedAcross: false,
       },
       relation: {
         schema: table.schema,

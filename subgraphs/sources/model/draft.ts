@@ -6,7 +6,8 @@ import type { ModelColumn, ModelEnum, ModelMutations, ModelReference, ModelStubL
 export interface Draft {
   readonly table: CatalogTable;
   readonly settings: TypeSettings;
-  readonly type: Omit<ModelType, 'links' | 'references' | 'relation' | 'mutations'> & {
+  readonly type: Omit<ModelType, 'links' | 'references' | 'relation' | 'mutations' | 'linkedAcross'> & {
+    linkedAcross: boolean;
     links: ModelType['links'][number][];
     references: ModelReference[];
   };

@@ -1,4 +1,5 @@
 /** One source as the API has it: types, their columns and links, and what enums are called. */
+import type { LeadsArguments } from '#subgraphs/shared/conditions.ts';
 import type { OrderLevel, Relation, ValueKind } from '../driver.ts';
 
 export interface ModelEnum {
@@ -37,12 +38,16 @@ export interface ModelReference {
   readonly to: string;
   readonly pairs: readonly (readonly [own: string, key: string])[];
   readonly description: string;
+  /** How filters of the rows ask for what is there; undefined where they cannot. */
+  readonly leads: LeadsArguments | undefined;
 }
 
 /** From what another subgraph has to rows of this one. */
 export interface ModelStubLink extends ModelLink {
   /** Where in a JSON field the value is; by own field. */
   readonly paths: Readonly<Record<string, readonly string[]>>;
+  /** How filters of the other's type ask for rows of this one; undefined where they cannot. */
+  readonly leads: LeadsArguments | undefined;
 }
 
 /** A type of another subgraph that fields of this one lead to, or that gets fields by it. */
@@ -84,6 +89,8 @@ export interface ModelType {
   readonly references: readonly ModelReference[];
   readonly order: readonly OrderLevel[];
   readonly limits: { readonly default: number; readonly max: number };
+  /** Whether filters lead from its rows to another store's, or from those to it. */
+  readonly linkedAcross: boolean;
   readonly relation: Relation;
   /** Undefined where rows are only read. */
   readonly mutations: ModelMutations | undefined;
@@ -100,6 +107,19 @@ export interface SourceModel {
 /** What rows are grouped and measured by. */
 export const isAggregated = ({ kind, list, unfiltered }: ModelColumn): boolean =>
   !list && kind !== 'bytes' && (kind !== 'json' || unfiltered !== true);
+
+/** Kinds of which a value is written in one way only. */
+const KEYS: ReadonlySet<ValueKind> = new Set(['int', 'bigint', 'text', 'id']);
+
+/** The field by which rows are looked up for filters of other stores; undefined where they cannot be. */
+export function lookupKey({ key, columns }: Pick<ModelType, 'key' | 'columns'>): string | undefined {
+  const column = key.length === 1 ? columns.find(({ field }) => field === key[0]) : undefined;
+  return column !== undefined && isFilterable(column) && KEYS.has(column.kind) ? column.field : undefined;
+}
+
+/** Whether filters know it. */
+export const isFilterable = ({ kind, list, unfiltered }: ModelColumn): boolean =>
+  !list && kind !== 'bytes' && unfiltered !== true;
 
 /** Kinds that have an order. */
 export const isSortable = ({ kind, list }: ModelColumn): boolean =>

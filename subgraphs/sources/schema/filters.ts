@@ -7,7 +7,7 @@ import { parseFilter as parse, type FilterInput, type FilterRules } from '#subgr
 import { constantOf, orderInput as orderInputOf } from '#subgraphs/shared/order-input.ts';
 import { SOURCES } from '../bounds.ts';
 import type { OrderLevel } from '../driver.ts';
-import { isSortable, type ModelColumn, type ModelType } from '../model/model.ts';
+import { isFilterable, isSortable, type ModelColumn, type ModelType } from '../model/model.ts';
 
 type InputField = {
   field(options: { type: unknown; description: string; required?: boolean; defaultValue?: unknown }): unknown;
@@ -24,9 +24,6 @@ export interface InputParts {
   /** Filters of rows that a row leads to many of, by type. */
   readonly manyFilters: Map<string, InputRef<FilterInput>>;
 }
-
-const isFilterable = ({ list, kind, unfiltered }: ModelColumn): boolean =>
-  !list && kind !== 'bytes' && unfiltered !== true;
 
 function columnFilter({ subgraph: { shared }, scalarOf, enumFilterOf }: InputParts, column: ModelColumn): unknown {
   switch (column.kind) {

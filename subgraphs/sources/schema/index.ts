@@ -4,9 +4,10 @@ import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { AuditSink } from '#subgraphs/shared/ports.ts';
+import { SOURCES } from '../bounds.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
-import type { ModelColumn, ModelEnum, ModelType, SourceModel } from '../model/model.ts';
+import { lookupKey, type ModelColumn, type ModelEnum, type ModelType, type SourceModel } from '../model/model.ts';
 import { addAggregate } from './aggregates.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
 import { addMutations } from './mutations.ts';
@@ -102,9 +103,10 @@ function addType(
       ),
       ...Object.fromEntries(type.links.map((link) => [link.field, linkField(parts, t, link)])),
       ...Object.fromEntries(
-        type.references.map(({ field, to, pairs, description }) => [
+        type.references.map(({ field, to, pairs, description, leads }) => [
           field,
           t.field({
+            ...(leads === undefined ? {} : { directives: { leads } as never }),
             type: stubs.get(to) as never,
             description,
             resolve: (({ texts }: SourceRow) => referenceOf(texts, pairs)) as never,
@@ -120,6 +122,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
   const { builder } = parts.subgraph;
   builder.queryField(type.list, (t) =>
     t.field({
+      ...(type.linkedAcross ? { directives: { lists: listed(type) } as never } : {}),
       type: listType(parts, type) as never,
       description: `The ${type.items} that match. ${type.key.length > 0 ? 'Pages stay stable while rows are added.' : 'They have no key, so that pages shift where rows are added before them.'}`,
       args: listArguments(parts, type, t.arg) as never,
@@ -155,6 +158,14 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
     }),
   );
 }
+
+/** How rows are listed, for filters of other stores. */
+const listed = ({ limits, ...type }: ModelType) => ({
+  key: lookupKey(type),
+  values: SOURCES.listed,
+  page: limits.max,
+  first: limits.default,
+});
 
 async function rowByKey(
   { loaders }: SchemaParts,

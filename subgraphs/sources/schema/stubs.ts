@@ -52,7 +52,7 @@ export function addStub(
 function comparing(
   parts: SchemaParts,
   key: ModelStub['key'],
-  { to, pairs, paths }: ModelStubLink,
+  { to, pairs, paths, leads }: ModelStubLink,
 ): readonly [(sent: Sent) => Pick<SourceRow, 'texts'>, object] {
   const { columns } = parts.typeOf(to).relation;
   const beside = pairs.map(([own]) => own).filter((own) => !key.some(({ field }) => field === own));
@@ -62,7 +62,10 @@ function comparing(
         pairs.map(([own, other]) => [own, textOf(valueAt(sent[own], paths[own]), columns[other]!)]),
       ),
     }),
-    beside.length === 0 ? {} : { requires: parts.subgraph.builder.selection(beside.join(' ') as never) },
+    {
+      ...(leads === undefined ? {} : { directives: { leads } }),
+      ...(beside.length === 0 ? {} : { requires: parts.subgraph.builder.selection(beside.join(' ') as never) }),
+    },
   ];
 }
 

@@ -187,8 +187,10 @@ function tryLinks(): Promise<void> {
       return (await response.json()) as { errors?: unknown };
     };
     expect((await ask(blockOf(/bills\/2026-1.*contentType/).text)).errors).toBeUndefined();
-    const { text, answer } = blockOf(/^\{ invoices\(/);
-    expect(await ask(text)).toEqual(JSON.parse(answer!));
+    for (const form of [/^\{ invoices\(/, /^\{ documents\(where: \{ customer/]) {
+      const { text, answer } = blockOf(form);
+      expect(await ask(text)).toEqual(JSON.parse(answer!));
+    }
   })());
 }
 
@@ -425,7 +427,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/^\{ parts\(/, 'graphql', trySqlite],
   [/^sources:[^]*\nlinks:/, 'yaml', tryLinks],
   [/CREATE TABLE invoices/, 'sql', tryLinks],
-  [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],
+  [/bills\/2026|^\{ invoices\(|^\{ documents\(where: \{ customer/, 'graphql', tryLinks],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
     /customers\(where|^\{ ordersAggregate|insertCustomers/,

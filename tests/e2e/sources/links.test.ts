@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'graphql';
 import pg from 'pg';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { compose } from '#gateway/supergraph/compose.ts';
@@ -13,12 +14,15 @@ import { printedSubgraphs } from '#ops/schema.ts';
 import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { Sources } from '#subgraphs/sources/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { fc } from '#tests/setup/property.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const CRM = `
 CREATE TYPE tier AS ENUM ('gold', 'base');
 CREATE TABLE customers (id bigint PRIMARY KEY, tenant_id text NOT NULL, code text NOT NULL UNIQUE, name text NOT NULL, tier tier NOT NULL);
 CREATE TABLE sites (region tier NOT NULL, number int NOT NULL, tenant_id text NOT NULL, name text NOT NULL, PRIMARY KEY (region, number), UNIQUE (name, number));
+CREATE TABLE plans (number int PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL);
+INSERT INTO plans SELECT n, CASE WHEN n = 7 THEN 'other' ELSE 'default' END, 'plan ' || n FROM generate_series(1, 7) n;
 INSERT INTO customers SELECT n, 'default', 'C-' || n, 'Customer ' || n, 'gold' FROM generate_series(1, 60) n;
 INSERT INTO customers VALUES (9007199254740993, 'default', 'C-big', 'Big', 'base'), (100, 'other', 'C-100', 'Eve', 'base');
 INSERT INTO sites VALUES ('gold', 1, 'default', 'north'), ('base', 2, 'default', 'south');`;
@@ -26,7 +30,7 @@ INSERT INTO sites VALUES ('gold', 1, 'default', 'north'), ('base', 2, 'default',
 const BILLING = `
 CREATE TABLE invoices (
   id uuid PRIMARY KEY, tenant_id text NOT NULL, customer_id bigint, customer_code varchar(20), site_name text, site_number smallint,
-  pdf_key text, document_id text, total numeric NOT NULL
+  pdf_key text, document_id text, total numeric NOT NULL, plan_number smallint
 );
 CREATE TABLE notes (tenant_id text NOT NULL, customer_id bigint, body text);
 INSERT INTO invoices
@@ -36,13 +40,15 @@ INSERT INTO invoices VALUES
   ('00000000-0000-4000-9000-000000000001', 'default', 9007199254740993, 'C-big', 'north', 1, 'a/bill.txt', NULL, 0.10),
   ('00000000-0000-4000-9000-000000000002', 'default', 100, 'C-100', 'north', 2, 'nothing.txt', 'doc_nothing', 0.20),
   ('00000000-0000-4000-9000-000000000003', 'default', NULL, NULL, NULL, NULL, NULL, NULL, 0.30),
-  ('00000000-0000-4000-9000-000000000004', 'other', 1, 'C-1', NULL, NULL, 'a/bill.txt', NULL, 0.40);`;
+  ('00000000-0000-4000-9000-000000000004', 'other', 1, 'C-1', NULL, NULL, 'a/bill.txt', NULL, 0.40);
+UPDATE invoices SET plan_number = floor(total)::int % 9;`;
 
 const LINKS = `
 links:
   - { from: billing.invoices.customer_id, to: crm.customers.id }
   - { from: billing.invoices.customer_code, to: crm.customers.code, name: byCode, back: invoicesByCode }
   - { from: 'billing.invoices(site_name, site_number)', to: 'crm.sites(name, number)', name: site }
+  - { from: billing.invoices.plan_number, to: crm.plans.number, name: plan }
   - { from: billing.invoices.pdf_key, to: StoredObject.key }
   - { from: billing.invoices.document_id, to: Document.id }
   - { from: Document.metadata.customer.id, to: crm.customers.id, name: customer }
@@ -215,6 +221,166 @@ describe('links across stores', () => {
     await client.end();
     const led = await post(`{ document(id: "${ids[0]}") { invoices { nodes { total document { title } } } } }`);
     expect(led.answer.data.document.invoices.nodes).toEqual([{ total: '0.30', document: { title: 'D0' } }]);
+  });
+
+  describe('are filtered and sorted by, whichever way they lead', () => {
+    type Row = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- rows of the answer
+    type Filter = readonly [input: object, holds: (row: Row) => boolean];
+    let all: { customers: Row[]; invoices: Row[]; documents: Row[] };
+
+    beforeAll(async () => {
+      const { answer } = await post(`{
+        customers(first: 200) { nodes { id name tier } }
+        invoices(first: 200) { nodes { id total customer { id } byCode { id } plan { number name } pdf { key size } document { id title } } }
+        documents(first: 200) { nodes { id title customer { id } invoice { id } } } }`);
+      expect(answer.errors).toBeUndefined();
+      all = Object.fromEntries(
+        Object.entries(answer.data as Row).map(([name, { nodes }]) => [name, nodes]),
+      ) as typeof all;
+      expect(all.invoices.length).toBeGreaterThan(150);
+      const found = (rows: Row[], row: Row | null): Row | null => rows.find(({ id }) => id === row?.['id']) ?? null;
+      for (const row of all.invoices) {
+        for (const name of ['customer', 'byCode']) row[name] = found(all.customers, row[name]);
+        // What is not there has a key and nothing else.
+        if (row['pdf']?.size === null) row['pdf'] = null;
+        row['document'] = found(all.documents, row['document']);
+      }
+      for (const row of all.documents)
+        Object.assign(row, {
+          customer: found(all.customers, row['customer']),
+          invoice: found(all.invoices, row['invoice']),
+        });
+      for (const row of all.customers) {
+        row['invoices'] = all.invoices.filter(({ customer }) => customer === row);
+        row['invoicesByCode'] = all.invoices.filter(({ byCode }) => byCode === row);
+      }
+      expect(all.documents.filter(({ customer }) => customer !== null)).not.toHaveLength(0);
+      expect(all.invoices.filter(({ document }) => document !== null)).not.toHaveLength(0);
+    });
+
+    const one = (name: string, of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> =>
+      of.map(([input, holds]) => [{ [name]: input }, (row) => row[name] !== null && holds(row[name])]);
+    const many = (name: string, of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> =>
+      fc.tuple(fc.constantFrom('some', 'every', 'none'), of).map(([quantifier, [input, holds]]) => [
+        { [name]: { [quantifier]: input } },
+        (row) => {
+          const rows = row[name] as Row[];
+          return quantifier === 'every' ? rows.every(holds) : rows.some(holds) === (quantifier === 'some');
+        },
+      ]);
+    const counted = (name: string): fc.Arbitrary<Filter> =>
+      fc.integer({ min: 0, max: 4 }).map((gte) => [{ [name]: { count: { gte } } }, (row) => row[name].length >= gte]);
+    const joined = (of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> =>
+      fc
+        .tuple(fc.constantFrom('and', 'or'), fc.array(of, { minLength: 1, maxLength: 2 }), fc.boolean())
+        .map(([how, parts, negated]) => {
+          const input = { [how]: parts.map(([part]) => part) };
+          const holds = (row: Row): boolean =>
+            how === 'and' ? parts.every(([, each]) => each(row)) : parts.some(([, each]) => each(row));
+          return negated ? [{ not: input }, (row) => !holds(row)] : [input, holds];
+        });
+    const { customers, invoices, documents } = fc.letrec<Record<'customers' | 'invoices' | 'documents', Filter>>(
+      (tie) => ({
+        customers: fc.oneof(
+          { depthSize: 'small', withCrossShrink: true },
+          fc.constantFrom<Filter>(
+            [{}, () => true],
+            [{ name: { endsWith: '1' } }, ({ name }) => String(name).endsWith('1')],
+            [{ tier: { eq: 'BASE' } }, ({ tier }) => tier === 'BASE'],
+            [{ id: { gt: '40' } }, ({ id }) => BigInt(id as string) > 40n],
+          ),
+          counted('invoices'),
+          many('invoices', tie('invoices')),
+          many('invoicesByCode', tie('invoices')),
+          joined(tie('customers')),
+        ),
+        invoices: fc.oneof(
+          { depthSize: 'small', withCrossShrink: true },
+          fc.constantFrom<Filter>(
+            [{}, () => true],
+            [{ total: { lt: '40' } }, ({ total }) => Number(total) < 40],
+            [{ plan: {} }, ({ plan }) => plan !== null],
+            [{ plan: { name: { gt: 'plan 4' } } }, ({ plan }) => plan !== null && plan.name > 'plan 4'],
+            [{ pdf: { size: { gt: '3' } } }, ({ pdf }) => pdf !== null],
+          ),
+          one('customer', tie('customers')),
+          one('byCode', tie('customers')),
+          one('document', tie('documents')),
+          joined(tie('invoices')),
+        ),
+        documents: fc.oneof(
+          { depthSize: 'small', withCrossShrink: true },
+          fc.constantFrom<Filter>([{}, () => true], [{ title: { gt: 'D0' } }, ({ title }) => title > 'D0']),
+          one('customer', tie('customers')),
+          one('invoice', tie('invoices')),
+          joined(tie('documents')),
+        ),
+      }),
+    );
+
+    test.each([
+      ['customers', customers],
+      ['invoices', invoices],
+      ['documents', documents],
+    ] as const)('%s, at random', async (list, filters) => {
+      await fc.assert(
+        fc.asyncProperty(filters, async ([where, holds]) => {
+          const type = { customers: 'CustomerFilter', invoices: 'InvoiceFilter', documents: 'DocumentFilter' }[list];
+          const { answer } = await post(
+            `query($where: ${type}) { list: ${list}(where: $where, first: 200) { totalCount nodes { id } } }`,
+            { where },
+          );
+          expect(answer.errors).toBeUndefined();
+          const ids = (rows: Row[]): string[] => rows.map(({ id }) => id as string).sort();
+          expect(ids(answer.data.list.nodes)).toEqual(ids(all[list].filter(holds)));
+          expect(answer.data.list.totalCount).toBe(answer.data.list.nodes.length);
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    test('orders too; of another tenant’s rows nothing is told', async () => {
+      const { answer } = await post(`{
+        customers(orderBy: [{ invoices: COUNT, direction: DESC }, { field: ID }], first: 2) { nodes { id invoices { totalCount } } }
+        invoices(where: { plan: {} }, orderBy: [{ plan: { field: NAME, direction: DESC } }, { field: TOTAL }], first: 2) { nodes { total plan { name } } }
+        objects(where: { invoices: { some: { total: { lt: "1" } } } }) { nodes { key } }
+        eve: invoices(where: { customer: { name: { eq: "Eve" } } }) { totalCount }
+        seven: invoices(where: { plan: { number: { eq: 7 } } }) { totalCount } }`);
+      expect(answer).toEqual({
+        data: {
+          customers: {
+            nodes: [
+              { id: 1, invoices: { totalCount: 3 } },
+              { id: 2, invoices: { totalCount: 3 } },
+            ],
+          },
+          invoices: {
+            nodes: [
+              { total: '6', plan: { name: 'plan 6' } },
+              { total: '15', plan: { name: 'plan 6' } },
+            ],
+          },
+          objects: { nodes: [{ key: 'a/bill.txt' }] },
+          eve: { totalCount: 0 },
+          seven: { totalCount: 0 },
+        },
+      });
+    });
+
+    test('by how many of another store’s rows a link leads there; not where the key is of several columns', async () => {
+      const fields = async (type: string): Promise<string[]> => {
+        const { answer } = await post(`{ __type(name: "${type}") { inputFields { name } } }`);
+        return answer.data.__type.inputFields.map(({ name }: Row) => name as string);
+      };
+      expect(await fields('InvoiceFilter')).toEqual(
+        expect.arrayContaining(['customer', 'byCode', 'plan', 'pdf', 'document']),
+      );
+      expect(await fields('InvoiceFilter')).not.toContain('site');
+      expect(await fields('DocumentFilter')).toEqual(
+        expect.arrayContaining(['customer', 'invoice', 'invoices', 'entities']),
+      );
+      expect(await fields('StoredObjectFilter')).toContain('invoices');
+    });
   });
 
   test('of another tenant’s keys, nothing is found', async () => {
