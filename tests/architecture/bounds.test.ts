@@ -128,6 +128,11 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/sources/drivers/sqlite/forms.mjs: isJulian',
     'subgraphs/sources/drivers/sqlite/forms.mjs: 8.64e15',
   ],
+  'How long minutes and hours are, and to how many digits averages are told, as PostgreSQL has them.': [
+    'subgraphs/shared/aggregates/buckets.mjs: MINUTE',
+    'subgraphs/shared/aggregates/buckets.mjs: HOUR',
+    'subgraphs/shared/aggregates/exact-sum.mjs: AVERAGED',
+  ],
   'In steps of how many days a time zone is looked at.': ['subgraphs/sources/drivers/mariadb/zones.ts: STEP'],
   'How many stores follow a document.': ['subgraphs/relational/schema/documents.ts: assumedSize'],
   'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],

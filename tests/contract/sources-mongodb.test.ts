@@ -93,7 +93,6 @@ else {
       joins: false,
       // What has a value in a field of the order, and what has none.
       steps: 3,
-      aggregates: false,
       // Dates have milliseconds.
       kept: (field, value) => (field === 'createdAt' ? new Date(value as string).toISOString() : value),
     },
@@ -189,6 +188,47 @@ else {
       });
       expect(tables.find(({ name }) => name === 'codes')).toMatchObject({ key: ['_id'], uniques: [['_id'], ['code']], rows: 4 }); // prettier-ignore
       expect(tables.find(({ name }) => name === 'mixed ids')!.key).toBeUndefined();
+    });
+
+    test('groups are made in the store, so that more rows are counted than may be read', async () => {
+      const few = createMongodbSource(optionsOf(`found_${own}`, { scanned: 10 }));
+      const made = (at: number) => ({
+        kind: 'abc'[at % 3],
+        n: Long.fromNumber(Math.floor(at / 3) % 2),
+        at: new Date(at * 1000),
+      });
+      await put(
+        'many',
+        Array.from({ length: 60 }, (_, at) => ({ tenant: 'acme', ...made(at) })),
+      );
+      await put(
+        'many',
+        Array.from({ length: 5 }, (_, at) => ({ tenant: 'other', ...made(at) })),
+      );
+      const askFew = await askOf(FILE, few);
+      const told = await askFew(
+        `{ maniesAggregate(groupBy: [{ field: KIND }], orderBy: [{ field: KIND }]) { groups { keys { kind } count sum { n } avg { n } percentile(p: 0.5) { n } } } }`,
+      );
+      expect(told.errors).toBeUndefined();
+      expect(told.data.maniesAggregate.groups).toEqual(
+        ['a', 'b', 'c'].map((kind) => ({
+          keys: { kind },
+          count: 20,
+          sum: { n: '10' },
+          avg: { n: '0.5' },
+          percentile: { n: 0 },
+        })),
+      );
+      const { data } = await askFew('{ maniesAggregate(where: { kind: { eq: "a" } }) { groups { count } } }');
+      expect(data.maniesAggregate.groups).toEqual([{ count: 20 }]);
+      for (const text of [
+        // As many groups as rows, and rows that the store does not tell apart.
+        '{ maniesAggregate(groupBy: [{ field: AT }]) { groups { count } } }',
+        '{ maniesAggregate(where: { kind: { contains: "A" } }) { groups { count } } }',
+      ])
+        expect((await askFew(text)).errors, text).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+      await few.close();
+      await database.collection('many').drop();
     });
 
     test('of documents with a field for each of many things, the commonest are columns, which is said', async () => {

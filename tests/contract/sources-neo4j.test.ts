@@ -11,7 +11,7 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { NEO4J } from '#tests/setup/given-stores.ts';
-import { describeSource } from './sources-driver.ts';
+import { askerOf, describeSource } from './sources-driver.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 
@@ -93,7 +93,7 @@ else {
         },
       };
     },
-    { file: `    types:\n${TYPES}${LINKS}`, joins: false, aggregates: false },
+    { file: `    types:\n${TYPES}${LINKS}`, joins: false },
   );
 
   describe('labels as they are found', () => {
@@ -151,6 +151,42 @@ else {
         expect(await counts(`{ weIrdKey: { eq: ${JSON.stringify(text)} } }`), text).toBe(0);
       expect(await counts('{}', 'other')).toBe(1);
       for (const nobody of ['', 'null', 'ACME']) expect(await counts('{}', nobody), nobody).toBe(0);
+    });
+
+    test('groups are made in the store, so that more rows are counted than may be read', async () => {
+      const few = only(createNeo4jSource(optionsOf({ scanned: 10 })), ['SrcMany']);
+      await writer.executeQuery(
+        `UNWIND range(0, 59) AS i CREATE (:SrcMany {tenantId: 'acme', kind: substring('abc', i % 3, 1), n: (i / 3) % 2, at: datetime({epochSeconds: i})})
+         WITH count(*) AS made UNWIND range(1, 5) AS i CREATE (:SrcMany {tenantId: 'other', kind: 'a', n: 1})`,
+      );
+      const file = parseSources(
+        'sources:\n  shop:\n    kind: neo4j\n    url: SHOP_URL\n    tenancy: { column: tenantId }\n',
+        'sources.yaml',
+      );
+      const askFew = askerOf(buildSchema(buildModel('shop', file, await few.introspect(['graph'])), few));
+      const told = await askFew(
+        `{ srcManiesAggregate(groupBy: [{ field: KIND }], orderBy: [{ field: KIND }]) { groups { keys { kind } count sum { n } avg { n } percentile(p: 0.5) { n } } } }`,
+      );
+      expect(told.errors).toBeUndefined();
+      expect(told.data.srcManiesAggregate.groups).toEqual(
+        ['a', 'b', 'c'].map((kind) => ({
+          keys: { kind },
+          count: 20,
+          sum: { n: '10' },
+          avg: { n: '0.5' },
+          percentile: { n: 0 },
+        })),
+      );
+      const { data } = await askFew('{ srcManiesAggregate(where: { kind: { eq: "a" } }) { groups { count } } }');
+      expect(data.srcManiesAggregate.groups).toEqual([{ count: 20 }]);
+      for (const text of [
+        // As many groups as rows, and rows that the store does not tell apart.
+        '{ srcManiesAggregate(groupBy: [{ field: AT }]) { groups { count } } }',
+        '{ srcManiesAggregate(where: { kind: { contains: "A" } }) { groups { count } } }',
+      ])
+        expect((await askFew(text)).errors, text).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+      await few.close();
+      await writer.executeQuery('MATCH (n:SrcMany) DELETE n');
     });
 
     test('relationships are rows that lead to the nodes at their ends, both ways', async () => {

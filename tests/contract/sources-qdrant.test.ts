@@ -95,7 +95,7 @@ else {
         },
       };
     },
-    { file: `    types:\n${TYPES}${LINKS}`, joins: false, aggregates: false },
+    { file: `    types:\n${TYPES}${LINKS}`, joins: false },
   );
 
   describe('collections as they are found', () => {

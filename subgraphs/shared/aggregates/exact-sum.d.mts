@@ -1,7 +1,10 @@
 /** A sum of numbers, which are texts: of digits, with a point or an exponent where they have one. */
 export class ExactSum {
-  /** @throws Error for what is no number */
-  add(text: string): void;
+  /**
+   * @param times how often it is added
+   * @throws Error for what is no number
+   */
+  add(text: string, times?: number): void;
   /** With all its digits; null of none. */
   sum(): string | null;
   /** To 16 digits behind the point or more, rounded half away from 0; null of none. */

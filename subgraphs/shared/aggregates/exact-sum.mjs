@@ -36,14 +36,14 @@ export class ExactSum {
   #scale = 0;
   #count = 0;
 
-  add(text) {
+  add(text, times = 1) {
     const { digits, scale } = partsOf(text);
     if (scale > this.#scale) {
       this.#digits *= power(scale - this.#scale);
       this.#scale = scale;
     }
-    this.#digits += digits * power(this.#scale - scale);
-    this.#count++;
+    this.#digits += digits * power(this.#scale - scale) * BigInt(times);
+    this.#count += times;
   }
 
   sum() {

@@ -249,14 +249,17 @@ function aggregateType(subgraph: SubgraphSchema, { name, stem = name, items, col
           `One of the values of each number and time of ${items}; null where there are none.`,
           percentiled,
         );
-  const distinctType = measures(
-    'GroupDistinct',
-    `How many values each field of ${items} has.`,
-    counted,
-    () => shared.BigInt,
-    (each) => `Of \`${each}\`.`,
-    false,
-  );
+  const distinctType =
+    counted.length === 0
+      ? undefined
+      : measures(
+          'GroupDistinct',
+          `How many values each field of ${items} has.`,
+          counted,
+          () => shared.BigInt,
+          (each) => `Of \`${each}\`.`,
+          false,
+        );
 
   const group = builder.objectRef<GroupShape>(`${stem}Group`).implement({
     description: `${items[0]!.toUpperCase()}${items.slice(1)} that have the same keys, and what is measured of them. Measures pass over what has no value.`,

@@ -58,12 +58,12 @@ type Test =
 function testOf(test: Test, steps: Steps): (value: JsonValue) => boolean {
   switch (test.kind) {
     case 'in': {
-      const wanted = new Set(test.values.map(formOf));
-      return (value) => wanted.has(formOf(value));
+      const wanted = new Set(test.values.map(jsonForm));
+      return (value) => wanted.has(jsonForm(value));
     }
     case 'compare': {
       const { operator, value: other } = test;
-      if (operator === '=') return (value) => formOf(value) === formOf(other);
+      if (operator === '=') return (value) => jsonForm(value) === jsonForm(other);
       return (value) => {
         const order = orderOf(value, other);
         return order !== undefined && isOrder(order, operator);
@@ -97,7 +97,7 @@ const isNumber = (value: JsonValue): value is number | ExactNumber =>
   typeof value === 'number' || value instanceof ExactNumber;
 
 /** One text for all JSON that is equal: numbers by their value, objects whatever the order of their keys. */
-const formOf = (value: JsonValue): string => writeJson(inOrder(value));
+export const jsonForm = (value: JsonValue): string => writeJson(inOrder(value));
 
 function inOrder(value: JsonValue): unknown {
   if (isNumber(value)) return byValue(value);
@@ -109,7 +109,7 @@ function inOrder(value: JsonValue): unknown {
 }
 
 /** As `#>` of PostgreSQL: elements of lists by number, from the end where it is negative. */
-function valueAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
+export function valueAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
   let at = value;
   for (const key of path) {
     if (Array.isArray(at)) at = isIndex(key) ? at.at(Number(key)) : undefined;

@@ -106,7 +106,7 @@ export interface SourceModel {
 
 /** What rows are grouped and measured by. */
 export const isAggregated = ({ kind, list, unfiltered }: ModelColumn): boolean =>
-  !list && kind !== 'bytes' && (kind !== 'json' || unfiltered !== true);
+  !list && kind !== 'bytes' && unfiltered !== true;
 
 /** Kinds of which a value is written in one way only. */
 const KEYS: ReadonlySet<ValueKind> = new Set(['int', 'bigint', 'text', 'id']);

@@ -38,7 +38,7 @@ export function createMongodbSource(options: SourceOptions): SourceDriver {
           after,
         );
       },
-      count: (context, scan, by) => counted(server, context, scan, by),
+      count: (context, scan, by, most) => counted(server, context, scan, by, most),
       health: () => healthOf(options.name, () => server.ping()),
       close: () => server.close(),
     },
@@ -75,20 +75,25 @@ async function* read(
     );
 }
 
+/** Whether a pipeline names the field of this name, and not one within others or a word of its own. */
+const isPath = ({ name }: RelationColumn): boolean => !/^\$|\./.test(name);
+
 async function counted(
   server: MongoServer,
   context: RequestContext,
   { relation, where }: Omit<Scan, 'after'>,
   by: readonly string[],
+  most: number,
 ): Promise<readonly Counted[] | undefined> {
   const found = filterOf(relation, context.principal.tenantId, where);
   if (found === undefined) return [];
   const columns = by.map((field) => relation.columns[field]!);
-  if (!found.exact || columns.some((column) => checkedAs(column) === undefined)) return undefined;
+  if (!found.exact || columns.some((column) => checkedAs(column) === undefined || !isPath(column))) return undefined;
   const id = Object.fromEntries(columns.map(({ name }, index) => [`v${index}`, `$${name}`]));
   const groups = await server.aggregate(context, relation, [
     { $match: found.filter },
     { $group: { _id: columns.length === 0 ? null : id, count: { $sum: 1 } } },
+    { $limit: most + 1 },
   ]);
   return groups.map(({ [ID]: values, count }) => ({
     stored: Object.fromEntries(

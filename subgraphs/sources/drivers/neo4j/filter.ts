@@ -25,7 +25,12 @@ export function whereOf(
   relation: Relation,
   tenantId: string,
   where: Condition | undefined,
-): { readonly conditions: readonly string[]; readonly parameters: Readonly<Record<string, unknown>> } {
+): {
+  readonly conditions: readonly string[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Whether nothing else passes. */
+  readonly exact: boolean;
+} {
   const parameters: Record<string, unknown> = {};
   const given = (value: unknown): string => {
     const name = `w${Object.keys(parameters).length}`;
@@ -72,5 +77,21 @@ export function whereOf(
       : [
           `toString(${expressionOf(relation, tenant.name, given(columnNames.keyOf(tenant.name)))}) = $${given(tenantId)}`,
         ];
-  return { conditions: [...ofTenant, ...(own === undefined ? [] : [own])], parameters };
+  const exact = where === undefined || isExact(relation, where);
+  return { conditions: [...ofTenant, ...(own === undefined ? [] : [own])], parameters, exact };
+}
+
+/** Texts are equal there where they are here; a number may be kept as its digits, or as another kind of number. */
+function isExact(relation: Relation, condition: Condition): boolean {
+  switch (condition.kind) {
+    case 'and':
+    case 'or':
+      return condition.of.every((part) => isExact(relation, part));
+    case 'compare':
+      return condition.operator === '=' && relation.columns[condition.column]!.kind === 'text';
+    case 'in':
+      return relation.columns[condition.column]!.kind === 'text';
+    default:
+      return false;
+  }
 }

@@ -6,7 +6,7 @@ import { Neo4jClient } from '#subgraphs/shared/neo4j/neo4j.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { healthOf } from '../health.ts';
-import { scannedSource, type Scan, type StoredRow } from '../scanned/source.ts';
+import { scannedSource, type Counted, type Scan, type StoredRow } from '../scanned/source.ts';
 import { introspect } from './introspect.ts';
 import { columnNames, ELEMENT_ID, type Ask } from './names.ts';
 import { expressionOf, patternOf, whereOf } from './filter.ts';
@@ -62,6 +62,7 @@ export function createNeo4jSource(options: SourceOptions): SourceDriver {
       ordered: ELEMENT_ID,
       introspect: () => introspect(ask(ourselves()), sampled),
       pages: (context, scan, size) => pages(ask(context), context, scan, Math.min(size + 1, SOURCES.scannedPage)),
+      count: (context, scan, by, most) => counted(ask(context), context, scan, by, most),
       health: () => healthOf(name, () => ask(ourselves())('RETURN 1', {})),
       close: () => client.close(),
     },
@@ -91,6 +92,33 @@ async function* pages(
     if (rows.length < limit) return;
     from = String(rows.at(-1)!['id']);
   }
+}
+
+/** What the rows of each have in common is told as they keep it, the tenant among it, which is checked once more. */
+async function counted(
+  ask: Ask,
+  context: RequestContext,
+  { relation, where }: Omit<Scan, 'after'>,
+  by: readonly string[],
+  most: number,
+): Promise<readonly Counted[] | undefined> {
+  const { columns, tenant } = relation;
+  const { tenantId } = context.principal;
+  const { conditions, parameters, exact } = whereOf(relation, tenantId, where);
+  if (!exact) return undefined;
+  const names = [...new Set([...by.map((field) => columns[field]!), ...(tenant === undefined ? [] : [tenant])].map(({ name }) => name))]; // prettier-ignore
+  const keys = Object.fromEntries(names.map((name, index) => [`p${index}`, columnNames.keyOf(name)]));
+  const told = [...names.map((name, index) => `${expressionOf(relation, name, `p${index}`)} AS v${index}`), 'count(*) AS count']; // prettier-ignore
+  const rows = await ask(
+    `${patternOf(relation)}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`} RETURN ${told.join(', ')} LIMIT $limit`,
+    { ...parameters, ...keys, limit: neo4j.int(most + 1) },
+  );
+  return rows
+    .map((row) => ({
+      stored: Object.fromEntries(names.map((name, index) => [name, storedOf(row[`v${index}`])])),
+      count: Number(String(row['count'])),
+    }))
+    .filter(({ stored }) => tenant === undefined || String(stored[tenant.name]) === tenantId);
 }
 
 /** `neo4j://reader:…@host:7687/database`; with `+s`, TLS. */

@@ -2,6 +2,8 @@
  * Sources whose stores neither sort by any column nor follow links: they read rows that may match, and what they do not
  * check, sort and cut is done here, over a bounded number of rows.
  */
+import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import { AggregateInMemory } from '#subgraphs/shared/aggregates/in-memory.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { byValue, ExactNumber } from '#subgraphs/shared/exact-number.ts';
@@ -61,11 +63,15 @@ export interface RowStore {
    * What is read meets at least what the store checks, and is in the order of all levels.
    */
   inOrder?(context: RequestContext, scan: OrderedScan, size: number): AsyncIterable<readonly StoredRow[]> | undefined;
-  /** Counts rows that have the same in these fields, of no fields all; undefined where the store does not check all of it. */
+  /**
+   * Counts rows that have the same in these fields, of no fields all; undefined where the store does not check all of it.
+   * @param most more than so many are not read: one more, at the most
+   */
   count?(
     context: RequestContext,
     scan: Omit<Scan, 'after'>,
     by: readonly string[],
+    most: number,
   ): Promise<readonly Counted[] | undefined>;
   /** Of rows that are answered, what reading them did not give. */
   readonly details?: {
@@ -83,6 +89,7 @@ export function scannedSource(store: RowStore, options: SourceOptions): SourceDr
     introspect: (schemas) => store.introspect(schemas),
     list: (context, request) => source.list(context, request),
     count: (context, request) => source.count(context, request),
+    aggregate: (context, relation, request) => source.aggregate(context, relation, request),
     health: () => store.health(),
     close: () => store.close(),
   };
@@ -177,7 +184,7 @@ class ScannedSource {
     if (parents?.keys.length === 0 || isRefused(context, relation)) return none;
     const own = where && (await this.#plain(context, relation, where));
     const scan = { relation, where: withParents(relation, own, parents) };
-    const counted = await this.#store.count?.(context, scan, parents?.fields ?? []);
+    const counted = await this.#counted(context, scan, parents?.fields ?? []);
     if (counted === undefined)
       return (await this.#rows(context, { relation, where: own, parents })).map(({ length }) => length);
     const placeOf = placesOf(relation, parents);
@@ -186,6 +193,47 @@ class ScannedSource {
       if (place !== undefined) none[place]! += count;
     }
     return none;
+  }
+
+  /** Of rows that the store has counted by all that is asked of them; else of all rows. */
+  async aggregate(
+    context: RequestContext,
+    relation: Relation,
+    { where, ...request }: AggregateRequest,
+  ): Promise<Aggregated> {
+    const { columns } = relation;
+    const made = new AggregateInMemory(
+      request,
+      {
+        kindOf: (field) => columns[field]!.kind as AggregatedKind,
+        comparableOf: (field, value) => comparableOf(columns[field]!, value),
+        valueOf: (field, comparable) => valueOf(columns[field]!, comparable),
+      },
+      { left: SOURCES.checkedSteps },
+    );
+    const add = ({ stored, of }: Row, count?: number): void =>
+      made.add({ comparable: of, value: (field) => valueOf(columns[field]!, stored[columns[field]!.name]) }, count);
+    if (isRefused(context, relation)) return made.result();
+    const own = where && (await this.#plain(context, relation, where));
+    const fields = [...request.groups, ...request.measures].flatMap((each) => ('column' in each ? [each.column] : []));
+    const counted = await this.#counted(context, { relation, where: own }, [...new Set(fields)]);
+    if (counted !== undefined) for (const { stored, count } of counted) add(rowIn(relation, stored), count);
+    else {
+      const pages = this.#store.pages(context, { relation, where: own }, this.#options.scanned);
+      for await (const row of this.#checked(context, relation, own, pages)) add(row);
+    }
+    return made.result();
+  }
+
+  /** @throws CodedError `QUERY_TOO_COSTLY` */
+  async #counted(
+    context: RequestContext,
+    scan: Omit<Scan, 'after'>,
+    by: readonly string[],
+  ): Promise<readonly Counted[] | undefined> {
+    const counted = await this.#store.count?.(context, scan, by, this.#options.scanned);
+    if (counted !== undefined && counted.length > this.#options.scanned) throw tooMany(this.#options, scan.relation);
+    return counted;
   }
 
   /**

@@ -2,8 +2,8 @@
 // `{ id, error }`. Plain JavaScript: it starts in the time that a connection takes, and is ended where a statement takes too long.
 import { open, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
-import { bucketOf } from '../../../shared/aggregates/buckets.mjs';
-import { ExactSum, multipleBelow } from '../../../shared/aggregates/exact-sum.mjs';
+import { bucketOf } from '#subgraphs/shared/aggregates/buckets.mjs';
+import { ExactSum, multipleBelow } from '#subgraphs/shared/aggregates/exact-sum.mjs';
 import { decimalOfForm, ENCODED, formOf, timeOfForm } from './forms.mjs';
 
 /** What a file of SQLite begins with. */
