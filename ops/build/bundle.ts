@@ -8,7 +8,7 @@ import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import { addresses, bundleName, CODE, startedPrograms } from './addresses.ts';
 import { COMMANDS, NATIVE } from './commands.ts';
-import { licencesOf } from './licences.ts';
+import { licencesOf, packagesOf, type BundledPackage } from './licences.ts';
 import { copyNativePackages } from './native.ts';
 import { assertOneGraphql, oneGraphql } from './one-graphql.ts';
 
@@ -25,15 +25,17 @@ const COMMONJS = [
  * Builds the product of a checkout.
  * @param root the project's folder, with its packages installed
  * @param out the folder that it is in afterwards; replaced as a whole once everything is there
+ * @returns the packages that are in it, but for those that were copied
  */
-export async function buildProduct(root: string, out: string): Promise<void> {
+export async function buildProduct(root: string, out: string): Promise<BundledPackage[]> {
   const draft = `${out}.new`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
   const copied = new Set<string>(['LICENSE']);
   const metafile = await bundle(root, join(draft, CODE), copied);
   assertOneGraphql(metafile);
-  await writeFile(join(draft, 'THIRD_PARTY_LICENSES.txt'), await licencesOf(root, metafile));
+  const packages = await packagesOf(root, metafile);
+  await writeFile(join(draft, 'THIRD_PARTY_LICENSES.txt'), await licencesOf(packages));
   for (const path of copied) await copy(join(root, path), join(draft, path));
   for (const name of Object.keys(COMMANDS)) {
     const file = join(draft, `${name}.mjs`);
@@ -48,6 +50,7 @@ export async function buildProduct(root: string, out: string): Promise<void> {
   await copyNativePackages(root, draft);
   await rm(out, { recursive: true, force: true });
   await rename(draft, out);
+  return packages;
 }
 
 async function bundle(root: string, outdir: string, copied: Set<string>): Promise<Metafile> {

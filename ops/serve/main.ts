@@ -69,6 +69,7 @@ async function main(): Promise<void> {
     const embedded =
       config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
     const embeddedPostgres = embedded?.then(({ url }) => url);
+    embeddedPostgres?.catch(() => undefined); // Whoever waits for it reports it.
     if (count === 1)
       return await serve(config, log, endings, { ordinal: 1, embeddedPostgres }, (served) => announce(served, config));
     const workers = startWorkers({
