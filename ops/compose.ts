@@ -5,7 +5,8 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compose, describe } from '#gateway/supergraph/compose.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { describe } from '#gateway/supergraph/findings.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile, SupergraphError } from '#gateway/supergraph/supergraph-file.ts';
 import { tellUsage } from './serve/explain.ts';

@@ -3,22 +3,8 @@ import { composeServices } from '@apollo/composition';
 import { GraphQLError, parse, Source, type ASTNode, type DocumentNode } from 'graphql';
 import { complaintOf, rootRequirementsOf } from '#gateway/plan/root-requires.ts';
 import { inputObjectsOf, oneOfObjectsOf, withOneOf, withoutOneOf } from '#gateway/plan/one-of.ts';
+import type { Composition, Finding } from './findings.ts';
 import type { SubgraphSource } from './schema-source.ts';
-
-/** One error or hint. */
-export interface Finding {
-  readonly code: string;
-  readonly message: string;
-  /** `file:line:column` of each place concerned. */
-  readonly places: readonly string[];
-}
-
-export interface Composition {
-  /** Absent when there are errors. */
-  readonly supergraphSdl: string | undefined;
-  readonly errors: readonly Finding[];
-  readonly hints: readonly Finding[];
-}
 
 /** Composes `sources`. Never throws for what is wrong with a schema. */
 export function compose(sources: readonly SubgraphSource[]): Composition {
@@ -99,7 +85,3 @@ function placesOf(nodes: readonly ASTNode[], origins: ReadonlyMap<string, string
     return [start === undefined ? origin : `${origin}:${start.line}:${start.column}`];
   });
 }
-
-/** Findings as lines for a terminal or a log. */
-export const describe = ({ code, message, places }: Finding): string =>
-  `${places.length === 0 ? '' : `${places.join(', ')}: `}${code}: ${message}`;

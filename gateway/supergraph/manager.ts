@@ -7,7 +7,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { startTypeScriptWorker } from './typescript-worker.ts';
-import { describe, type Composition } from './compose.ts';
+import { describe, type Composition } from './findings.ts';
 import { hashOf, readCache, writeCache, type CachedSupergraph } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';
 import { SchemaKeeper, type UnavailableSchema } from './schema-keeper.ts';

@@ -2,7 +2,8 @@
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
-import { compose, describe } from '#gateway/supergraph/compose.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { describe } from '#gateway/supergraph/findings.ts';
 import { hashOf, writeCache } from '#gateway/supergraph/composition-cache.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';

@@ -5,7 +5,6 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from './driver.ts';
 import { createDisabledGraph } from './drivers/disabled.ts';
-import { createNeo4jGraph } from './drivers/neo4j/index.ts';
 import { createPostgresGraph } from './drivers/postgres/index.ts';
 import { documentEntitiesWithShared } from './sharing/shared-documents.ts';
 import { buildSchema } from './schema/index.ts';
@@ -58,7 +57,8 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
 }
 
 async function chooseDriver(config: GraphConfig, { postgres }: GraphDeps): Promise<GraphDriver> {
-  if (config.neo4j) return createNeo4jGraph(config.neo4j);
+  // Its client takes long to load, and memory.
+  if (config.neo4j) return (await import('./drivers/neo4j/index.ts')).createNeo4jGraph(config.neo4j);
   if (!postgres) return createDisabledGraph();
   await postgres.migrate('graph', new URL('./migrations/', import.meta.url));
   return createPostgresGraph(postgres);

@@ -6,7 +6,8 @@ import type { SubgraphClient, SubgraphRequest } from '#gateway/execute/clients/s
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { plannerInThread } from './random/planner.ts';
 import { withoutOneOf } from '#gateway/plan/one-of.ts';
-import { compose, describe } from '#gateway/supergraph/compose.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { describe } from '#gateway/supergraph/findings.ts';
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 

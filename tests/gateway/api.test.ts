@@ -11,7 +11,8 @@ import {
   validate,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { compose, describe as describeFinding } from '#gateway/supergraph/compose.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { describe as describeFinding } from '#gateway/supergraph/findings.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import { printedApi, printedSubgraphs } from '#ops/schema.ts';

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { execute, isInputObjectType, isObjectType, parse, type GraphQLSchema } from 'graphql';
 import { describe, expect, test } from 'vitest';
 
-import { compose, describe as told } from '#gateway/supergraph/compose.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { describe as told } from '#gateway/supergraph/findings.ts';
 import { RENAME_LABELS } from '#gateway/mount/mount.ts';
 import { refuseNameClashes } from '#gateway/supergraph/name-clashes.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
