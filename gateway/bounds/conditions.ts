@@ -39,6 +39,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', 
     unit: 'objects',
     default: 20,
   },
+  glanced: {
+    what: 'How many objects at the beginning of a list may be looked at for each of them that matches; where more are, the ways are compared.',
+    unit: 'objects',
+    default: 16,
+  },
   nested: {
     what: 'The most items of a link that are read with each object; what has more is read on by itself.',
     unit: 'items',

@@ -37,6 +37,7 @@ import { nullFields } from './failed-fields.ts';
 import { foreignFields } from './order-levels.ts';
 import { orderedList } from './ordered-list.ts';
 import { taken } from './taken-keys.ts';
+import { told, toldInParts, type ApproximateList } from './told.ts';
 import { responseNameOf } from './asked.ts';
 import { inOrder, type OrderedPage } from './by-keys.ts';
 
@@ -225,21 +226,11 @@ class ConditionsEngine implements Engine {
       for (const [{ fields }, page] of pages) result = inOrder(result, [...fields.keys()], filtered.fragments, page);
       if (failed.size > 0) result = nullFields(result, filtered, document, failed);
     }
-    if (Symbol.asyncIterator in result) return result;
-    const { extensions } = result as ExecutionResult;
-    const added: Record<string, unknown> = {};
-    if (approximate.length > 0) added['approximate'] = approximate;
-    if (trace === true)
-      added['trace'] = { ...(extensions?.['trace'] as object | undefined), conditions: evaluation.trace };
-    return Object.keys(added).length === 0 ? result : { ...result, extensions: { ...extensions, ...added } };
+    const also = { approximate, trace: trace === true ? evaluation.trace : undefined };
+    return Symbol.asyncIterator in result
+      ? (toldInParts(result as unknown as AsyncIterable<ExecutionResult>, also) as unknown as Result)
+      : told(result as ExecutionResult, also);
   }
-}
-
-/** A list that holds what was found before a bound was met. */
-interface ApproximateList {
-  readonly path: readonly string[];
-  readonly condition: string;
-  readonly message: string;
 }
 
 /** Of a list at the root, which has one wherever it is mentioned. */

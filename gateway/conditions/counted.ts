@@ -1,7 +1,7 @@
 /** Conditions on how many a link leads to, as conditions on keys. */
 import { countText, TooCostly, tooCostly, type FilterValue } from './asking.ts';
 import { both, type KeySet } from './key-sets.ts';
-import { ConditionFailed, WalkInstead, type Scope, type Steps } from './steps.ts';
+import { ConditionFailed, cutBy, WalkInstead, type Scope, type Steps } from './steps.ts';
 import { linkOf, nameOf, type Term } from './terms.ts';
 
 /** Whether a number is as it is asked for; what is null asks for nothing, but that `eq: null` is what has no value. */
@@ -70,7 +70,7 @@ export async function countedKeys(
     if (error instanceof WalkInstead) throw error;
     if (partial !== true || !(error instanceof TooCostly)) throw new ConditionFailed(name, error);
     step.approximate = error.message;
-    found = { ...found, keys: new Set([...matching].slice(0, most)) };
+    found = { ...found, keys: new Set([...matching].slice(0, most)), ...cutBy(step) };
   } finally {
     end(found.keys.size);
   }

@@ -2,7 +2,7 @@
 import { getNamedType, GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
 import type { FilterValue } from './asking.ts';
 import type { Evaluation } from './evaluation.ts';
-import { WalkInstead } from './steps.ts';
+import { WalkInstead, type ConditionTrace, type Scope } from './steps.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
 import { partsOf, type FilterParts } from './terms.ts';
 import { canWalk, isTooCostly, walked } from './walk.ts';
@@ -29,8 +29,10 @@ export async function evaluatedPlace(
 ): Promise<EvaluatedFilter> {
   const partial = place.approximate !== undefined && valueOf(place.approximate, GraphQLBoolean, variables) === true;
   const walkable = walkedPlace(evaluation, place, value, variables);
-  const filter = await resolved(evaluation, place, value, walkable, partial);
-  const step = partial ? evaluation.trace.find(({ approximate }) => approximate !== undefined) : undefined;
+  const cut: ConditionTrace[] = [];
+  const scope = { partial, onCut: (step: ConditionTrace) => void cut.push(step) };
+  const filter = await resolved(evaluation, place, value, walkable, scope);
+  const [step] = cut;
   return step === undefined
     ? { filter }
     : { filter, because: { condition: step.condition, message: step.approximate! } };
@@ -54,18 +56,22 @@ async function resolved(
   { type }: FilterPlace,
   value: unknown,
   walkable: WalkedPlace | undefined,
-  partial: boolean,
+  scope: { readonly partial: boolean; readonly onCut: NonNullable<Scope['onCut']> },
 ): Promise<unknown> {
   if (walkable !== undefined) {
     const { walk, parts } = walkable;
-    try {
-      return await evaluation.resolve(type, value, { walk: walk.first + 1, partial });
-    } catch (error) {
-      const otherwise = error instanceof WalkInstead ? error.otherwise : isTooCostly(error) ? Infinity : undefined;
-      if (otherwise === undefined) throw error;
-      const found = await walked(evaluation, walk, value as FilterValue, parts, { most: otherwise, partial });
-      if (found !== undefined) return found;
+    for (const glanced of [false, true]) {
+      try {
+        return await evaluation.resolve(type, value, { walk: walk.first + 1, glanced, ...scope });
+      } catch (error) {
+        if (!(error instanceof WalkInstead) && !isTooCostly(error)) throw error;
+        const most = error instanceof WalkInstead ? error.otherwise : Infinity;
+        const found = await walked(evaluation, walk, value as FilterValue, parts, { most, ...scope });
+        if (found !== undefined) return found;
+        // By then it was counted.
+        if (most !== undefined) break;
+      }
     }
   }
-  return await evaluation.resolve(type, value, { partial });
+  return await evaluation.resolve(type, value, scope);
 }

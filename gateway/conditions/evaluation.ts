@@ -6,8 +6,9 @@
  *   matches.
  * - A list is walked in its own order, a page at a time, until as many of its items match as are asked for (`walk.ts`).
  *
- * The first page is pushed in any case. Where it is not all, what the ways have to read is counted, and the one that reads least is
- * gone; should pushing come to more keys than are pushed, another is tried where it can be gone.
+ * The first page is pushed in any case. Where it is not all, the beginning of a list that can be walked is looked at: much that matches
+ * shows there. Else what the ways have to read is counted, and the one that reads least is gone; should pushing come to more keys than
+ * are pushed, another is tried where it can be gone.
  */
 import {
   getNamedType,
@@ -23,10 +24,10 @@ import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from
 import type { RankCondition, TypeList } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
 import { addKeys, both, type KeySet } from './key-sets.ts';
-import { taken } from './taken-keys.ts';
+import { taken, type KeyColumn } from './taken-keys.ts';
 import { countedKeys } from './counted.ts';
 import { scoredKeys } from './scored.ts';
-import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
+import { ConditionFailed, cutBy, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
 
 /** Of one operation: what is written twice is looked at once. */
@@ -82,9 +83,12 @@ export class Evaluation implements Steps {
       } else if (given !== null && given !== undefined) terms.push(...termsOf(condition, given as FilterValue));
     }
     // One after the other: each narrows what the next has to look at.
-    for (const term of terms) addKeys(own, await this.#keysOf(term, own, scope), term.condition);
-    for (const [condition, given] of ranks)
-      addKeys(own, await scoredKeys(this, condition, given, own, scope), condition.source);
+    const add = (found: KeySet, as: KeyColumn): void => {
+      addKeys(own, found, as);
+      if (found.cut !== undefined) scope.onCut?.(found.cut);
+    };
+    for (const term of terms) add(await this.#keysOf(term, own, scope), term.condition);
+    for (const [condition, given] of ranks) add(await scoredKeys(this, condition, given, own, scope), condition.source);
     return own;
   }
 
@@ -103,8 +107,19 @@ export class Evaluation implements Steps {
       // Fewer of what must not match would let more through.
       const partial = scope.partial === true && (quantifier === 'one' || quantifier === 'some');
       // What is within can be walked too, where the list can: nothing of it is cut short before that was tried.
-      const resolved = await this.#resolveFilter(inner, filter, { partial: partial && scope.walk === undefined });
-      const key = JSON.stringify([name, resolved, [...term.given], own, scope.walk !== undefined, partial]);
+      const resolved = await this.#resolveFilter(inner, filter, {
+        partial: partial && scope.walk === undefined,
+        onCut: scope.onCut,
+      });
+      const key = JSON.stringify([
+        name,
+        resolved,
+        [...term.given],
+        own,
+        // What ends in another way is not kept for those that cannot go it.
+        scope.walk === undefined ? 'whole' : scope.glanced === true ? 'counted' : 'glanced',
+        partial,
+      ]);
       let known = this.#known.get(key);
       if (known === undefined)
         this.#known.set(key, (known = this.#work({ ...term, filter: resolved }, own, said, { ...scope, partial })));
@@ -133,7 +148,7 @@ export class Evaluation implements Steps {
   }
 
   /** @param said the term as the client has it */
-  async #work(term: Term, own: FilterValue, said: string, { walk, partial }: Scope): Promise<KeySet> {
+  async #work(term: Term, own: FilterValue, said: string, { walk, glanced, partial }: Scope): Promise<KeySet> {
     const { condition, filter: wanted, holds } = term;
     const { target, source, column, back } = condition;
     const { pushed: most, only } = this.asking.bounds;
@@ -164,6 +179,13 @@ export class Evaluation implements Steps {
           return whole;
         }
         if (!isCompared) {
+          // A page of keys that lead nowhere costs less than a look at the list; and one of others, where few match, less than to count.
+          if (walk !== undefined && (back === undefined || glanced === true) && step.read <= CONDITIONS.probed)
+            continue;
+          if (walk !== undefined && glanced !== true) {
+            step.changed = 'the beginning of the list is looked at';
+            throw new WalkInstead(undefined);
+          }
           isCompared = true;
           const perItem = back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, step.read));
           const way = await this.#leastWay(term, own, perItem, step, walk);
@@ -179,7 +201,7 @@ export class Evaluation implements Steps {
     } catch (error) {
       if (partial !== true || !(error instanceof TooCostly)) throw error;
       step.approximate = error.message;
-      found = { ...push(), keys: new Set([...pushed].slice(0, most)) };
+      found = { ...push(), keys: new Set([...pushed].slice(0, most)), ...cutBy(step) };
     } finally {
       end((found?.keys ?? pushed).size);
     }
@@ -252,7 +274,7 @@ export class Evaluation implements Steps {
       if (!partial || !(error instanceof TooCostly)) throw error;
       if (step !== undefined) step.approximate = error.message;
     }
-    return { column: source.key, keys: found, holds: true };
+    return { column: source.key, keys: found, holds: true, ...(step && cutBy(step)) };
   }
 
   /**
@@ -280,9 +302,15 @@ export class Evaluation implements Steps {
 }
 
 /** Of what stands in a filter under this name. */
-function scopeOf(name: string, isSame: boolean, { within, walk, partial }: Scope): Scope {
-  if (!isSame) return {};
-  return { within, walk: name === 'and' ? walk : undefined, partial: partial === true && name !== 'not' };
+function scopeOf(name: string, isSame: boolean, { within, walk, glanced, partial, onCut }: Scope): Scope {
+  if (!isSame) return { onCut };
+  return {
+    within,
+    walk: name === 'and' ? walk : undefined,
+    glanced,
+    partial: partial === true && name !== 'not',
+    onCut,
+  };
 }
 
 const linkedOf = (items: readonly Listed[]): string[] => items.flatMap(({ linked }) => linked);

@@ -1,5 +1,6 @@
 /** Conditions on keys, as filters say them. */
 import type { FilterValue } from './asking.ts';
+import type { ConditionTrace } from './steps.ts';
 import { taken, type KeyColumn } from './taken-keys.ts';
 
 /** Keys that a column must have, or must not have. */
@@ -7,6 +8,8 @@ export interface KeySet {
   readonly column: string;
   readonly keys: ReadonlySet<string>;
   readonly holds: boolean;
+  /** The step that found less than there is; absent where that is all. */
+  readonly cut?: ConditionTrace;
 }
 
 /** A filter that says both, no deeper than it has to be. */

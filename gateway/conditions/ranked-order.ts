@@ -12,7 +12,7 @@ import type { Evaluation } from './evaluation.ts';
 import { both } from './key-sets.ts';
 import { taken } from './taken-keys.ts';
 import { amongKeys, noteCut, rankName } from './scored.ts';
-import { ConditionFailed, WalkInstead, type ConditionTrace } from './steps.ts';
+import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope } from './steps.ts';
 import { givenArguments } from './terms.ts';
 import { isTooCostly } from './walk.ts';
 
@@ -28,7 +28,9 @@ export async function byRank(
       hint: 'Page with `first` and `after`.',
     });
   const given = givenArguments(condition.rank.takes, asked);
-  const resolved = await resolvedOrNot(evaluation, type, rest, page.size + 1, partial);
+  const cut: ConditionTrace[] = [];
+  const scope = { walk: page.size + 1, glanced: true, partial, onCut: (each: ConditionTrace) => void cut.push(each) };
+  const resolved = await resolvedOrNot(evaluation, type, rest, scope);
   const { step, end } = evaluation.begin(`${rankName(condition)} as ${condition.order}`, 'walk');
   const ranking = new Ranking(evaluation, condition, given, { rest, resolved }, page, step);
   try {
@@ -41,9 +43,10 @@ export async function byRank(
     end(ranking.found.length);
   }
   const total = counted ? await totalOf(evaluation, condition, given, { rest, resolved }) : null;
+  const [first] = step.approximate === undefined ? cut : [step];
   return {
     page: { ...pageOf(ranking.found, page), total },
-    because: step.approximate === undefined ? undefined : { condition: step.condition, message: step.approximate },
+    because: first && { condition: first.condition, message: first.approximate! },
   };
 }
 
@@ -59,11 +62,10 @@ async function resolvedOrNot(
   evaluation: Evaluation,
   type: GraphQLInputObjectType,
   rest: FilterValue,
-  walk: number,
-  partial: boolean,
+  scope: Scope,
 ): Promise<FilterValue | undefined> {
   try {
-    return (await evaluation.resolve(type, rest, { walk, partial })) as FilterValue;
+    return (await evaluation.resolve(type, rest, scope)) as FilterValue;
   } catch (error) {
     if (error instanceof WalkInstead || isTooCostly(error)) return undefined;
     throw error;

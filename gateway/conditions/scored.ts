@@ -3,7 +3,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { TooCostly, tooCostly, type FilterValue } from './asking.ts';
 import type { GivenArguments, RankCondition } from './declared-types.ts';
 import { addKeys, type KeySet } from './key-sets.ts';
-import { ConditionFailed, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
+import { ConditionFailed, cutBy, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { givenArguments } from './terms.ts';
 
 /** As traces and errors call it: `DocumentFilter.similarTo`. */
@@ -32,7 +32,6 @@ export async function scoredKeys(
   const { rank, source, order } = condition;
   const name = rankName(condition);
   const given = givenArguments(rank.takes, value);
-  const found = (keys: ReadonlySet<string>): KeySet => ({ column: source.key, keys, holds: true });
   if (value[rank.least] === null || value[rank.least] === undefined)
     throw new ConditionFailed(
       name,
@@ -53,7 +52,7 @@ export async function scoredKeys(
   } finally {
     end(keys.size);
   }
-  return found(keys);
+  return { column: source.key, keys, holds: true, ...cutBy(step) };
 }
 
 async function enumerated(

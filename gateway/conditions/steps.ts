@@ -30,12 +30,12 @@ export class ConditionFailed extends Error {
   }
 }
 
-/** To walk the list reads less than to work out its condition. */
+/** To walk the list reads less than to work out its condition, or may. */
 export class WalkInstead extends Error {
-  /** Objects that working it out would read; Infinity where that cannot be done. */
-  readonly otherwise: number;
+  /** Objects that working it out would read; Infinity where that cannot be done, undefined where nobody has counted yet. */
+  readonly otherwise: number | undefined;
 
-  constructor(otherwise: number) {
+  constructor(otherwise: number | undefined) {
     super('Walking the list reads less.');
     this.name = 'WalkInstead';
     this.otherwise = otherwise;
@@ -48,9 +48,17 @@ export interface Scope {
   readonly within?: FilterValue;
   /** How many have to be found where the list can be walked. */
   readonly walk?: number | undefined;
+  /** Whether its beginning was looked at already. */
+  readonly glanced?: boolean | undefined;
   /** Whether what was found before a bound is enough. Never where more of it would let less through. */
   readonly partial?: boolean | undefined;
+  /** Is told of each step that found less than there is. */
+  readonly onCut?: ((step: ConditionTrace) => void) | undefined;
 }
+
+/** What a set of keys says of the step that found it. */
+export const cutBy = (step: ConditionTrace): { readonly cut?: ConditionTrace } =>
+  step.approximate === undefined ? {} : { cut: step };
 
 /** What works conditions out, as its parts know it. */
 export interface Steps {

@@ -2,10 +2,11 @@
  * Lists that are walked in their own order, a page at a time, until as many of their items match as are asked for: where much
  * matches, that reads less than all that matches.
  */
+import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { TooCostly, type AskedLink, type FilterValue, type Walked } from './asking.ts';
 import type { TypeList } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
-import { ConditionFailed, type ConditionTrace } from './steps.ts';
+import { ConditionFailed, type ConditionTrace, type Scope } from './steps.ts';
 import { addKeys } from './key-sets.ts';
 import type { KeyColumn } from './taken-keys.ts';
 import { linkOf, type FilterParts } from './terms.ts';
@@ -19,7 +20,7 @@ export function canWalk({ key }: TypeList, { terms }: FilterParts): boolean {
 /**
  * Walks a list.
  * @param value the filter, and its parts
- * @param most objects after which it gives up: another way reads no more
+ * @param most objects after which it gives up: another way reads no more. Undefined where that is not known: its beginning says whether it is worth it
  * @param partial whether what was found before a bound is enough
  * @returns the filter by the keys of those that were found, which gives the page that was asked for; undefined where it gave up
  * @throws ConditionFailed
@@ -29,7 +30,11 @@ export async function walked(
   asked: WalkedList,
   value: FilterValue,
   parts: FilterParts,
-  { most, partial }: { readonly most: number; readonly partial: boolean },
+  {
+    most,
+    partial,
+    onCut,
+  }: { readonly most: number | undefined; readonly partial: boolean; readonly onCut: NonNullable<Scope['onCut']> },
 ): Promise<FilterValue | undefined> {
   const { list, first } = asked;
   const { step, end } = evaluation.begin(list.filter, 'walk');
@@ -46,11 +51,13 @@ export async function walked(
         if (step.read < list.most) break;
         return gaveUp(step, `it ends after ${list.most} items`);
       }
-      if (step.read * 3 > most) return gaveUp(step, 'fewer match than were expected');
+      if (most === undefined ? step.read > found * CONDITIONS.glanced : step.read * 3 > most)
+        return gaveUp(step, `fewer match than ${most === undefined ? 'would be worth it' : 'were expected'}`);
     }
   } catch (error) {
     if (!partial || !isTooCostly(error)) throw failed(error, list);
     step.approximate = (error as Error).message;
+    onCut(step);
   } finally {
     end(found);
   }

@@ -491,6 +491,13 @@ describe('ways', () => {
     ]);
   });
 
+  test('where much matches, the beginning of the list shows it, and nobody counts', async () => {
+    const query = '{ documents(where: { entities: { some: {} } }, first: 3) { nodes { id } } }';
+    const steps = (await asked(query, {}, { on: small, trace: true })).extensions!.trace.conditions;
+    expect(steps).toMatchObject([{ way: 'push', changed: 'the beginning of the list is looked at' }, { way: 'walk' }]);
+    for (const step of steps) expect(step).not.toHaveProperty('estimated');
+  });
+
   test('more keys than may be pushed change the way, and past both the field says what to narrow', async () => {
     const broad = { entities: { some: { kind: { eq: 'package' } } } };
     const { data, errors } = await asked(FEW, { where: broad }, { on: narrow });
@@ -570,6 +577,26 @@ describe('operations', () => {
     const whole = await applyPatches(answer as never);
     expect(idsOf((whole as any).data.documents)).toEqual(expected());
     expect((whole as any).data.documents.nodes[0].title).toMatch(/^Document/);
+  });
+
+  test('tell in parts what they tell as a whole', async () => {
+    const where = '{ entities: { some: { kind: { eq: "package" } } } }';
+    const document = parse(
+      `{ whole: documents(where: { entities: { some: { name: { eq: "package-03" } } } }, approximate: true) { totalCount }
+         few: documents(where: ${where}, approximate: true) { totalCount nodes { id ... @defer { title } } } }`,
+    );
+    const answer = await narrow.executeIncrementally!({ document, context: createRequestContext(CALLER), trace: true });
+    const parts: any[] = [];
+    for await (const part of answer as AsyncIterable<ExecutionResult>) parts.push(part);
+    expect(parts.length).toBeGreaterThan(1);
+    // Of the other all is there.
+    expect(parts[0].extensions.approximate).toMatchObject([
+      { path: ['few'], condition: 'DocumentFilter.entities.some' },
+    ]);
+    const traces = parts.flatMap(({ extensions }) => extensions?.trace ?? []);
+    expect(traces).toHaveLength(1);
+    expect(traces[0].plan).toBeDefined();
+    expect(traces[0].conditions).toMatchObject([{ keys: 4 }, { approximate: expect.any(String) }]);
   });
 
   test('share one plan whatever their values', async () => {
