@@ -192,6 +192,42 @@ export const runCondition = (where: RunFilter | null | undefined): Condition | u
     where,
   );
 
+export interface RunEventFilter {
+  runId?: IdFilterShape | null;
+  agentId?: IdFilterShape | null;
+  sequence?: object | null;
+  type?: EnumFilterShape<RunEventType> | null;
+  actor?: StringFilterShape | null;
+  createdAt?: DateTimeFilterShape | null;
+  and?: RunEventFilter[] | null;
+  or?: RunEventFilter[] | null;
+  not?: RunEventFilter | null;
+}
+
+/** What events are filtered, grouped and measured by; `agentId` is their run's. */
+export const RUN_EVENT_KINDS = {
+  runId: 'id',
+  agentId: 'id',
+  sequence: 'int',
+  type: 'enum',
+  actor: 'text',
+  createdAt: 'moment',
+} as const satisfies Readonly<Record<Exclude<keyof RunEventFilter, 'and' | 'or' | 'not'>, AggregatedKind>>;
+
+/** {@link runCondition}, of events. */
+export const runEventCondition = (where: RunEventFilter | null | undefined): Condition | undefined =>
+  parseFilter(
+    {
+      columns: Object.fromEntries(Object.keys(RUN_EVENT_KINDS).map((field) => [field, 'scalar'])),
+      conditions: RUNS.filterConditions,
+      depth: RUNS.filterDepth,
+      listed: RUNS.filterItems,
+      characters: RUNS.longCharacters,
+      pathKeys: 0,
+    },
+    where,
+  );
+
 /** What runs are sorted by: moments of theirs. Those that have not come count as the latest. */
 export const RUN_ORDERS = ['createdAt', 'startedAt', 'finishedAt'] as const;
 export interface RunOrder {
@@ -311,6 +347,8 @@ export interface RunsDriver {
   countRuns(context: RequestContext, where: Condition | undefined): Promise<number>;
   /** Groups runs by {@link RUN_KINDS} and measures them, in one statement. */
   aggregateRuns(context: RequestContext, request: AggregateRequest): Promise<Aggregated>;
+  /** Groups events that are kept by {@link RUN_EVENT_KINDS} and measures them, in one statement. */
+  aggregateEvents(context: RequestContext, request: AggregateRequest): Promise<Aggregated>;
   /** A page of each agent's runs, in one statement; those of one agent come in their order. */
   runsOfAgents(context: RequestContext, agentIds: readonly string[], query: RunsQuery): Promise<Run[]>;
   /** How many runs each agent has; nothing of one that has none. */

@@ -7,6 +7,7 @@ import { buildSchema } from '#subgraphs/object/schema/index.ts';
 import type { ObjectDeps } from '#subgraphs/object/schema/resolvers.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { fc } from '#tests/setup/property.ts';
+import { aggregate, aggregates, answered, normal, queryOf, type Row } from './aggregate-oracle.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers and filters are of any shape */
 
@@ -109,6 +110,35 @@ export function objectFilters(
         { numRuns: 120 },
       );
     }, 240_000);
+
+    it('are those of aggregates, which mean what the oracle says', async () => {
+      const kinds = { key: 'text', size: 'bigint', mediaType: 'text', updatedAt: 'moment' } as const;
+      const rows = kept.map((each): Row => ({ ...each }));
+      const asking = fc.tuple(aggregates(kinds, rows), fc.option(objectFilter(() => kept), { nil: undefined })); // prettier-ignore
+      await fc.assert(
+        fc.asyncProperty(asking, async ([wanted, where]) => {
+          const text = queryOf('objects', wanted, where === undefined ? undefined : '$where');
+          const { data, errors } = await ask(
+            where === undefined ? text : `query ($where: StoredObjectFilter) ${text}`,
+            where === undefined ? {} : { where },
+          );
+          expect(errors).toBeUndefined();
+          const matching = where === undefined ? rows : rows.filter((_, at) => holds(kept[at]!, where));
+          const found = answered(JSON.parse(JSON.stringify(data.objectsAggregate)) as never, wanted, true);
+          expect(normal(found, wanted, kinds)).toEqual(normal(aggregate(matching, wanted, kinds), wanted, kinds));
+        }),
+        { numRuns: 60 },
+      );
+      const COUNT = '{ objectsAggregate { groups { count sum { size } distinct { mediaType } } } }';
+      const others = await ask(COUNT, {}, {}, of('others').tenantId);
+      expect(others.data.objectsAggregate.groups).toEqual([
+        { count: 1, sum: { size: '7' }, distinct: { mediaType: 1 } },
+      ]);
+      const refused = await ask(COUNT, {}, { scanned: KEYS.length - 1 });
+      expect(refused.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+      const few = await ask(COUNT.replace('te {', 'te(where: { key: { startsWith: "a/b/" } }) {'), {}, { scanned: 4 });
+      expect(few.data.objectsAggregate.groups).toMatchObject([{ count: 2 }]);
+    }, 120_000);
 
     it('see nothing of another tenant', async () => {
       const where = { key: { in: KEYS } };

@@ -12,11 +12,13 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { createBucket } from '#tests/setup/bucket.ts';
+import { fc } from '#tests/setup/property.ts';
 import { S3 } from '#tests/setup/given-stores.ts';
 import { random as randomFrom } from '#tests/setup/random.ts';
 import { startTestServer } from '#tests/setup/server.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 import { createSqliteFile } from '#tests/setup/sqlite.ts';
+import { aggregate, aggregates, answered, normal, queryOf, type Kinds } from './aggregate-oracle.ts';
 import { askerOf, tryQueries, type Ask } from './sources-driver.ts';
 import type { Row, ShopTable } from './sources-shop.ts';
 
@@ -179,6 +181,21 @@ else
       expect(tenants['acme']!['bills']).toHaveLength(PATHS.length);
       await tryQueries(TABLES, { count: Number(process.env['SOURCE_QUERIES'] ?? 100), tenants, ask });
     }, 300_000);
+
+    test('answers random aggregates as rows in memory do, of what a list of the bucket tells', async () => {
+      const { folder: __, ...fields } = FIELDS;
+      const kinds = Object.fromEntries(Object.entries(fields).map(([field, [, kind]]) => [field, kind])) as Kinds;
+      const rows = tenants['acme']!['bills']!;
+      await fc.assert(
+        fc.asyncProperty(aggregates(kinds, rows), async (wanted) => {
+          const { data, errors } = await ask(queryOf('bills', wanted));
+          expect(errors).toBeUndefined();
+          const found = answered(data.billsAggregate, wanted, true);
+          expect(normal(found, wanted, kinds)).toEqual(normal(aggregate(rows, wanted, kinds), wanted, kinds));
+        }),
+        { numRuns: 40 },
+      );
+    });
 
     test('what begins with a key is asked for by it, and pages read no more than they show', async () => {
       const counted = async (text: string) => await ask(text);

@@ -33,6 +33,8 @@ export const SCHEMA_QUESTIONS: readonly (readonly [question: string, ...fields: 
   ['what collections are there', 'Query.documentFacets', 'Query.documentsAggregate'],
   ['how many documents are in each collection', 'Query.documentsAggregate', 'Query.documentFacets'],
   ['count documents per month', 'Query.documentsAggregate'],
+  ['how many bytes are stored per media type', 'Query.objectsAggregate'],
+  ['count events of runs by type', 'Query.runEventsAggregate'],
   ['number of agents', 'Query.agentsAggregate', 'Query.agents'],
   ['tokens spent per model', 'Query.usageRecordsAggregate', 'Query.usageRecords'],
   ['how much did the models cost', 'Query.usageRecords', 'Query.usageRecordsAggregate'],

@@ -62,6 +62,51 @@ test('mean what the oracle says, one statement each', async () => {
   );
 });
 
+test('of events mean what the oracle says, one statement each', async () => {
+  const { data } = await ask(
+    '{ runs(first: 200) { nodes { id agent { id } events(first: 100) { nodes { sequence type actor createdAt } } } } }',
+  );
+  interface Listed {
+    readonly id: string;
+    readonly agent: { readonly id: string } | null;
+    readonly events: { readonly nodes: readonly Row[] };
+  }
+  const events = (data.runs.nodes as Listed[]).flatMap(({ id, agent, events: log }) =>
+    log.nodes.map((event): Row => ({ ...event, runId: id, agentId: agent?.id ?? null })),
+  );
+  expect(events.length).toBeGreaterThan(4);
+  const kinds: Kinds = {
+    runId: 'id',
+    agentId: 'id',
+    sequence: 'int',
+    type: 'enum',
+    actor: 'text',
+    createdAt: 'moment',
+  };
+  await fc.assert(
+    fc.asyncProperty(aggregates(kinds, events), async (asked) => {
+      const { data: found, statements } = await ask(queryOf('runEvents', asked));
+      expect(answered(found.runEventsAggregate, asked)).toEqual(aggregate(events, asked, kinds));
+      expect(statements).toBe(1);
+    }),
+    { numRuns: 80 },
+  );
+  const counted = async (where: string, tenant?: string): Promise<number> =>
+    (await ask(`{ runEventsAggregate(where: ${where}) { groups { count } } }`, tenant)).data.runEventsAggregate
+      .groups[0].count;
+  const those = (holds: (event: Row) => boolean): number => events.filter(holds).length;
+  expect(await counted('{ type: { eq: RUN_STARTED }, sequence: { lte: 1 } }')).toBe(
+    those(({ type }) => type === 'RUN_STARTED'),
+  );
+  expect(await counted('{ agentId: { eq: "agt_1" }, not: { actor: { eq: "Ann" } } }')).toBe(
+    those(({ agentId, actor }) => agentId === 'agt_1' && actor !== 'Ann'),
+  );
+  expect(await counted(`{ runId: { eq: "${String(events[0]!['runId'])}" } }`)).toBe(
+    those(({ runId }) => runId === events[0]!['runId']),
+  );
+  expect(await counted('{ sequence: { gte: 0 } }', 'other')).toBe(0);
+});
+
 test('take the filter of the list, and count nothing of another tenant', async () => {
   const text = `{ runsAggregate(where: { agentId: { isNull: false } }, groupBy: [{ field: AGENT_ID }], orderBy: [{ field: AGENT_ID }]) { groups { keys { agentId } count } } }`;
   expect((await ask(text)).data.runsAggregate.groups).toEqual([

@@ -13,7 +13,7 @@ const VALUES = {
   updatedAt: ({ updatedAt }) => updatedAt.toISOString(),
 } satisfies Record<string, (object: ListedObject) => string | number | undefined>;
 
-/** What the filter has conditions on. */
+/** What the filter has conditions on, and lists are grouped and measured by. */
 export type ObjectField = keyof typeof VALUES;
 export const OBJECT_FIELDS = Object.keys(VALUES) as ObjectField[];
 

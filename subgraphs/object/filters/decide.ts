@@ -14,10 +14,12 @@ export type Decide = (object: ListedObject) => boolean | undefined;
 /** The field that a listing may lack. */
 const UNLISTED: ObjectField = 'mediaType';
 
-const ALL: Condition = { kind: 'and', of: [] };
+/** What all objects meet. */
+export const ALL: Condition = { kind: 'and', of: [] };
 const NONE: Condition = { kind: 'or', of: [] };
 
-export function deciderOf(where: Condition): Decide {
+/** @param told whether the media type of all that match has to be known, whatever the condition */
+export function deciderOf(where: Condition, told = false): Decide {
   const steps = { left: OBJECT.filterSteps };
   const holds = checkOf(where, steps);
   const mayHold = checkOf(bounded(where, true), steps);
@@ -26,7 +28,7 @@ export function deciderOf(where: Condition): Decide {
     const values = valuesOf(object);
     if (object.contentType !== undefined) return holds(values);
     if (!mayHold(values)) return false;
-    return mustHold(values) ? true : undefined;
+    return mustHold(values) && !told ? true : undefined;
   };
 }
 

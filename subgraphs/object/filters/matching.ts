@@ -30,6 +30,7 @@ export class TooManyObjects extends CodedError {
 
 /**
  * @param page about how many are wanted at first
+ * @param told whether what is given has its media type, which a listing may not tell
  * @param most the most objects that are looked at
  * @throws TooManyObjects where more than that have to be
  */
@@ -37,9 +38,9 @@ export async function* matching(
   driver: ObjectDriver,
   scope: ObjectScope,
   { prefix, where, after }: Wanted,
-  { page, most }: { readonly page: number; readonly most: number },
+  { page, most, told = false }: { readonly page: number; readonly most: number; readonly told?: boolean },
 ): AsyncGenerator<ListedObject> {
-  const decide = deciderOf(where);
+  const decide = deciderOf(where, told);
   let left = most;
   /** Of these as many as may still be looked at. */
   const allowed = <T>(of: readonly T[]): readonly T[] => {

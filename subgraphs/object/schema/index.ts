@@ -1,6 +1,7 @@
 /** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
+import { addAggregateField } from '#subgraphs/shared/aggregates/types.ts';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { listedBy } from '#subgraphs/shared/conditions.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
@@ -9,6 +10,8 @@ import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
 import { OBJECT } from '../bounds.ts';
+import { OBJECT_KINDS } from '../filters/aggregate.ts';
+import { objectCondition } from '../filters/condition.ts';
 import type { PutRequest } from '../input.ts';
 import { filterInput } from './filter.ts';
 import { createResolvers, type ObjectDeps, type StoredObject, type UploadRequest } from './resolvers.ts';
@@ -102,6 +105,30 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     totalCount: `How many there are in all pages together; counted only when asked for, up to ${counted.toLocaleString('en')}, or what the server is set to. Null where there are more, and where more have to be looked at for \`where\` than may be.`,
   });
 
+  const filter = filterInput(subgraph);
+  const tooMany = (what: string): string =>
+    `Past ${scanned.toLocaleString('en')} objects that are looked at for ${what}, or what the server is set to, QUERY_TOO_COSTLY: narrow it to keys, or to what they start with.`;
+
+  addAggregateField(
+    subgraph,
+    {
+      name: 'StoredObject',
+      items: 'stored objects',
+      columns: Object.fromEntries(
+        Object.entries(OBJECT_KINDS).map(([field, kind]) => [
+          field,
+          { kind, type: kind === 'text' ? 'String' : kind === 'moment' ? 'DateTime' : shared.BigInt },
+        ]),
+      ),
+    },
+    {
+      name: 'objectsAggregate',
+      description: `How many stored objects match and how many bytes they have, by what they have. Object stores count nothing themselves: those that may match are looked at. ${tooMany('it')}`,
+      where: filter,
+      conditionOf: objectCondition,
+      aggregate: resolvers.aggregate,
+    },
+  );
   builder.queryFields((t) => ({
     object: t.field({
       type: storedObject,
@@ -115,8 +142,8 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
       args: {
         where: t.arg({
-          type: filterInput(subgraph),
-          description: `Which objects; all of them when absent. Past ${scanned.toLocaleString('en')} objects that are looked at for a page, or what the server is set to, QUERY_TOO_COSTLY: narrow it to keys, or to what they start with.`,
+          type: filter,
+          description: `Which objects; all of them when absent. ${tooMany('a page')}`,
         }),
         prefix: t.arg.string({
           description: 'Only keys that start with this, such as `documents/`; all keys when absent.',

@@ -1,5 +1,6 @@
 /** What the schema's fields do, apart from GraphQL: checks what callers send, and asks loaders, driver and signer. */
 import { createHash } from 'node:crypto';
+import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
@@ -13,6 +14,7 @@ import { once } from '../bytes/once.ts';
 import { OBJECT, type ObjectBounds } from '../bounds.ts';
 import type { ListedObject, ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
 import { checkExpiresIn, checkKey, checkPrefix, checkSha256, decodeContent, type PutRequest } from '../input.ts';
+import { aggregate } from '../filters/aggregate.ts';
 import { objectCondition } from '../filters/condition.ts';
 import { matching, TooManyObjects, type Wanted } from '../filters/matching.ts';
 import { createLoaders, scopeOf } from '../loaders.ts';
@@ -146,6 +148,11 @@ export function createResolvers(deps: ObjectDeps) {
         ...pageOfObjects(found),
         totalCount: () => deps.driver.count(scopeOf(context), { prefix, most }),
       };
+    },
+
+    aggregate(context: RequestContext, request: AggregateRequest): Promise<Aggregated> {
+      const { scanned = OBJECT.scanned } = deps.bounds ?? {};
+      return aggregate(deps.driver, scopeOf(context), request, scanned);
     },
 
     /** A URL for the bytes; null where there are none. */

@@ -17,6 +17,7 @@ export function disabledDriver(): RunsDriver {
     countRunsOfAgents: refuse,
     countRuns: refuse,
     aggregateRuns: refuse,
+    aggregateEvents: refuse,
     events: refuse,
     log: { heads: refuse, read: refuse, horizon: refuse, readTenant: refuse, expired: refuse },
     health: () => Promise.resolve({ store: 'postgres', state: 'disabled', detail: 'Set DATABASE_URL to keep runs.' }),

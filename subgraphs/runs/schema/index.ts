@@ -4,6 +4,7 @@ import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { createLoaders } from '../loaders.ts';
 import type { RunsSchemaDeps } from './deps.ts';
 import { addAgentRuns } from './agent.ts';
+import { addEventAggregates } from './event-aggregates.ts';
 import { addEventTypes } from './events.ts';
 import { addRunListInputs } from './lists.ts';
 import { addMutations } from './mutations.ts';
@@ -22,6 +23,7 @@ export function buildSchema(deps: RunsSchemaDeps): GraphQLSchema {
   const { RunStatus, Agent } = addRunType(schema, run, events, loaders);
   const inputs = addRunListInputs(schema, RunStatus);
   addQueries(schema, deps, run, inputs, loaders, RunStatus);
+  addEventAggregates(schema, deps, events);
   addAgentRuns(schema, Agent, run, inputs, loaders);
   addMutations(schema, deps, run, events);
   addWorkerMutations(schema, deps, run);

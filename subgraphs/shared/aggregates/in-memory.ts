@@ -199,17 +199,17 @@ export class AggregateInMemory {
   }
 
   #operandOf(measure: Measure, value: Operand): JsonValue {
-    if (measure.kind === 'count' || measure.kind === 'distinct') return exact(value);
+    if (measure.kind === 'count' || measure.kind === 'distinct') return exactNumber(value);
     if (measure.kind === 'sum' || measure.kind === 'avg')
-      return this.#columns.kindOf(measure.column) === 'float' ? Number(value) : exact(value);
+      return this.#columns.kindOf(measure.column) === 'float' ? Number(value) : exactNumber(value);
     const comparable = this.#columns.comparableOf(measure.column, value);
     if (comparable === undefined) throw badUserInput('A value is none that its column can hold.');
     return comparable;
   }
 }
 
-/** A number as JSON writes one. */
-function exact(text: Operand): ExactNumber {
+/** The number of a text of digits, as JSON writes one. */
+export function exactNumber(text: Operand): ExactNumber {
   const sum = new ExactSum();
   sum.add(String(text));
   return new ExactNumber(sum.sum()!);

@@ -270,7 +270,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
-    /notIndexed|documentFacets|documentsAggregate|relationsAggregate/,
+    /notIndexed|documentFacets|documentsAggregate|relationsAggregate|objectsAggregate/,
     'graphql',
     async ({ text }) => {
       const note = {
@@ -288,6 +288,11 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       });
       const { data, errors } = (await response.json()) as { data: Record<string, object>; errors?: unknown };
       expect(errors).toBeUndefined();
+      if (text.includes('objectsAggregate')) {
+        const { groups } = data['objectsAggregate'] as { groups: object[] };
+        expect(groups).toContainEqual(expect.objectContaining({ keys: { mediaType: 'text/plain' } }));
+        return;
+      }
       if (text.includes('relationsAggregate')) {
         const { groups } = data['relationsAggregate'] as { groups: { count: number }[] };
         for (const { count } of groups) expect(count).toBeGreaterThanOrEqual(3);

@@ -51,7 +51,9 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
   return names.flatMap((name) =>
     (given[name] ?? ['']).flatMap((args) => {
       if (name.endsWith('Aggregate')) {
-        const where = /where: (.*), first: 20/.exec(given[name.replace('Aggregate', '')]?.[1] ?? '')?.[1];
+        const where = /where: (.*), first: 20/.exec(
+          given[name]?.[0] ?? given[name.replace('Aggregate', '')]?.[1] ?? '',
+        )?.[1];
         return aggregates(walk, name, where ?? '{ id: { ne: "x" } }').map((each) => ({ kind, name, source: each }));
       }
       const source = walk.operation(
@@ -66,7 +68,10 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
   );
 }
 
-/** Everything that is measured, of groups by each of the keys: no more than `groupBy` names can be selected. */
+/** How many keys groups are told by at once: with more there are more groups than are told. */
+const KEYS = 4;
+
+/** Everything that is measured, of groups by all of the keys, some at once: no more than `groupBy` names can be selected. */
 function aggregates(walk: SchemaWalk, name: string, where: string): string[] {
   const fieldsOf = (type: GraphQLNamedType) => Object.values((type as GraphQLObjectType).getFields());
   const aggregate = getNamedType(API.getQueryType()!.getFields()[name]!.type);
@@ -79,11 +84,18 @@ function aggregates(walk: SchemaWalk, name: string, where: string): string[] {
       const selected = isObjectType(type) ? walk.selection(type.name, nestedArguments, 1) : '';
       return `${field.name}${field.args.length > 0 ? '(p: 0.5)' : ''}${selected}`;
     });
-  return fieldsOf(keys).map(({ name: key, args }) => {
-    const path = args.length > 0 ? 'path: ["word"]' : undefined;
-    const by = `{ field: ${constantOf(key)}${path === undefined ? '' : `, ${path}`} }`;
-    return `query { ${name}(where: ${where}, groupBy: [${by}], having: { measure: COUNT, gte: 1 }, orderBy: [{ measure: COUNT, direction: DESC }], first: 200) {
-      __typename truncated totalCount groups { __typename keys { __typename ${key}${path === undefined ? '' : `(${path})`} } ${measures.join(' ')} } } }`;
+  const all = fieldsOf(keys).map(({ name: key, args }) => ({
+    key,
+    path: args.length > 0 ? 'path: ["word"]' : undefined,
+  }));
+  const several = Array.from({ length: Math.ceil(all.length / KEYS) }, (_, at) =>
+    all.slice(at * KEYS, (at + 1) * KEYS),
+  );
+  return several.map((some) => {
+    const by = some.map(({ key, path }) => `{ field: ${constantOf(key)}${path === undefined ? '' : `, ${path}`} }`);
+    const told = some.map(({ key, path }) => `${key}${path === undefined ? '' : `(${path})`}`);
+    return `query { ${name}(where: ${where}, groupBy: [${by.join(', ')}], having: { measure: COUNT, gte: 1 }, orderBy: [{ measure: COUNT, direction: DESC }], first: 200) {
+      __typename truncated totalCount groups { __typename keys { __typename ${told.join(' ')} } ${measures.join(' ')} } } }`;
   });
 }
 

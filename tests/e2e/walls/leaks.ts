@@ -17,6 +17,7 @@ const ALIKE =
 const ECHOES: Readonly<Record<string, string>> = {
   'Chunk.id': 'of vectors that he has written under that id, in his own tenant',
   'RunGroupKeys.agentId': 'of a run that he has started under that id, in his own tenant',
+  'RunEventGroupKeys.agentId': 'of the same',
   'DeleteVectorsPayload.deletedChunkIds': 'of the same',
   'DeleteVectorsPayload.deletedIds': 'of the same',
 };

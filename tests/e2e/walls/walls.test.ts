@@ -185,7 +185,7 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
       expect(
         beyondNothing(
           first,
-          /^(?:Run|RunAggregate|RunGroup\w*|RunEdge|RunEventEdge|RunConnection|RunEventConnection|PageInfo|RunEvent|CustomEvent|RunStartedEvent|TenantEvent)\./,
+          /^(?:Run|RunAggregate|RunGroup\w*|RunEventAggregate|RunEventGroup\w*|RunEdge|RunEventEdge|RunConnection|RunEventConnection|PageInfo|RunEvent|CustomEvent|RunStartedEvent|TenantEvent)\./,
         ),
       ).toEqual([]);
 

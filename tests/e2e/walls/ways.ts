@@ -119,6 +119,10 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(where: { key: { in: ${literal([w.objectKey, w.fileKey])} } }, orderBy: [{ field: SIZE }, { documents: COUNT }])`,
       ...after(cursor('objects'), 'first: 20, '),
     ],
+    objectsAggregate: [`(where: { key: { in: ${literal([w.objectKey, w.fileKey])} } }, first: 20)`],
+    runEventsAggregate: [
+      `(where: { or: [{ runId: { eq: ${literal(w.run)} } }, { agentId: { eq: ${literal(w.agent)} } }, { type: { ne: CUSTOM } }] }, first: 20)`,
+    ],
     embed: ['(input: ["What is kept?"])', '(input: ["What is kept?"], as: QUERY)'],
     generate: [prompt],
     generateStream: [prompt],

@@ -20,6 +20,7 @@ import {
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { appendEvents, startRun } from './append.ts';
 import { withClock } from './clock.ts';
+import { aggregateEvents } from './event-aggregates.ts';
 import { claimRun, heartbeatRun } from './leases.ts';
 import { postgresLog } from './log.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow, type Tables } from './rows.ts';
@@ -81,6 +82,7 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
       const asked = statement<AggregateRow>(aggregateSql(postgresAggregates(of), request, rows));
       return aggregatedOf((_, value) => value, request, await postgres.read(context, asked));
     },
+    aggregateEvents: (context, request) => aggregateEvents(postgres, context, request),
     async events(context, runs, { limit, types, backward = false }) {
       const [behind, way] = backward ? ['<', 'DESC'] : ['>', 'ASC'];
       const rows = await postgres.read<EventRow>(context, {
