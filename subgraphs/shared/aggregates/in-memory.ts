@@ -1,6 +1,6 @@
 /** Aggregates of rows that are at hand, for stores that cannot be asked for them. The same as statements mean. */
 import { compareCodePoints } from '../code-points.ts';
-import { badUserInput } from '../errors.ts';
+import { badUserInput, CodedError } from '../errors.ts';
 import { compareNumbers, ExactNumber, writeJson } from '../exact-number.ts';
 import type { Steps } from '../filters/automaton.ts';
 import type { Condition, Operand } from '../filters/condition.ts';
@@ -148,7 +148,7 @@ export class AggregateInMemory {
           const begin = Math.floor(Number(comparable) / width) * width;
           return { comparable: begin, value: begin };
         }
-        const begin = multipleBelow(String(comparable), by.width);
+        const begin = multipleBelow(digitsOf(comparable), by.width);
         return { comparable: new ExactNumber(begin), value: begin };
       }
     }
@@ -215,9 +215,19 @@ export function exactNumber(text: Operand): ExactNumber {
   return new ExactNumber(sum.sum()!);
 }
 
+/** @throws CodedError `QUERY_TOO_COSTLY` for a number that takes some 10,000 digits to write out */
+function digitsOf(number: JsonValue): string {
+  const text = String(number);
+  if (/[eE][-+]?\d{5}/.test(text))
+    throw new CodedError('QUERY_TOO_COSTLY', 'A value has more digits than an aggregate works with.', {
+      hint: 'Leave out such rows by `where`.',
+    });
+  return text;
+}
+
 function exactOf(entries: Iterable<Entry>, what: 'sum' | 'avg'): Measured {
   const sum = new ExactSum();
-  for (const { comparable, count } of entries) sum.add(String(comparable), count);
+  for (const { comparable, count } of entries) sum.add(digitsOf(comparable), count);
   const text = (what === 'sum' ? sum.sum() : sum.average())!;
   return { comparable: new ExactNumber(text), value: text };
 }
