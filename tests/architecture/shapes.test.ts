@@ -207,6 +207,12 @@ describe('names', () => {
       ['RequestUploadInput.size', 'BigInt'],
       ['StoredObject.size', 'BigInt'],
       ['StoredObjectFilter.size', 'BigIntFilter'],
+      ['StoredObjectGroupDistinct.size', 'BigInt'],
+      ['StoredObjectGroupKeys.size', 'BigInt'],
+      // Sums and averages, exactly.
+      ['StoredObjectGroupNumbers.size', 'Decimal'],
+      ['StoredObjectGroupPercentiles.size', 'BigInt'],
+      ['StoredObjectGroupValues.size', 'BigInt'],
     ]);
   });
 

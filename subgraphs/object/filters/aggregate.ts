@@ -19,7 +19,7 @@ const COLUMNS: MeasuredColumns = {
   kindOf: (field) => OBJECT_KINDS[field as ObjectField],
   comparableOf: (field, value) =>
     field === 'size' ? exactNumber(value) : field === 'updatedAt' ? momentOf(String(value)) : value,
-  valueOf: (_, moment) => `${moment.slice(0, 23)}Z`,
+  valueOf: (_, moment) => moment.replace(/\d{6}$/, 'Z'),
 };
 
 /** A moment as a text of one length, as buckets and comparisons have it; those of stores have milliseconds. */
