@@ -28,5 +28,7 @@ export const STORES: readonly Store[] = [
 export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[] = [
   { suite: 'tests/faults/outbox.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
   { suite: 'tests/e2e/conditions/conditions.test.ts', needs: ['neo4j', 'qdrant'] },
+  { suite: 'tests/e2e/conditions/similarity.test.ts', needs: ['neo4j', 'qdrant'] },
+  { suite: 'tests/e2e/conditions/orders.test.ts', needs: ['neo4j', 'qdrant'] },
   { suite: 'tests/faults/faults.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
 ];

@@ -14,7 +14,7 @@ export function addEventAggregates(schema: SubgraphSchema, deps: RunsSchemaDeps,
     fields: (t) => ({
       runId: t.field({ type: shared.IdFilter, description: 'On the run.' }),
       agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
-      sequence: t.field({ type: shared.rangeFilter('Int'), description: "On the event's place in the run's log." }),
+      sequence: t.field({ type: shared.IntFilter, description: "On the event's place in the run's log." }),
       type: t.field({
         type: shared.enumFilter('RunEventTypeFilter', "an event's type", RunEventType),
         description: 'On what the event says.',
