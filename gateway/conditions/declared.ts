@@ -172,10 +172,10 @@ function conditionOf(
       numeric: takesNumbers(input, by),
       oneWay: false,
     };
-  if (source?.filter !== filter || by !== undefined) return undefined;
+  if (source?.filter !== filter) return undefined;
   const { key: column, values, numeric } = source;
   const keyed = { ...common, source, column, values, numeric };
-  if (back === undefined) return { ...keyed, back, oneWay: true };
+  if (back === undefined) return by === undefined ? { ...keyed, back, oneWay: true } : undefined;
   const leadsBack = to!.node.getFields()[back];
   const there = leadsBack && linkedType(leadsBack.type);
   if (there?.node.name !== type) return undefined;

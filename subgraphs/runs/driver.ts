@@ -152,18 +152,7 @@ export interface RunFilter {
 }
 /** What a filter of runs may be about. */
 export type RunField = Exclude<keyof RunFilter, 'and' | 'or' | 'not'>;
-const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = {
-  id: 'scalar',
-  status: 'scalar',
-  agentId: 'scalar',
-  threadId: 'scalar',
-  startedBy: 'scalar',
-  createdAt: 'scalar',
-  startedAt: 'scalar',
-  finishedAt: 'scalar',
-};
-
-/** What runs are grouped and measured by. */
+/** What runs are filtered, grouped and measured by. */
 export const RUN_KINDS: Readonly<Record<RunField, AggregatedKind>> = {
   id: 'id',
   status: 'enum',
@@ -175,22 +164,26 @@ export const RUN_KINDS: Readonly<Record<RunField, AggregatedKind>> = {
   finishedAt: 'moment',
 };
 
+const conditionOn =
+  <Filter extends object>(fields: object) =>
+  (where: Filter | null | undefined): Condition | undefined =>
+    parseFilter(
+      {
+        columns: Object.fromEntries(Object.keys(fields).map((field) => [field, 'scalar'])),
+        conditions: RUNS.filterConditions,
+        depth: RUNS.filterDepth,
+        listed: RUNS.filterItems,
+        characters: RUNS.longCharacters,
+        pathKeys: 0,
+      },
+      where,
+    );
+
 /**
  * What a filter asks for; undefined where that is nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
  */
-export const runCondition = (where: RunFilter | null | undefined): Condition | undefined =>
-  parseFilter(
-    {
-      columns: RUN_FIELDS,
-      conditions: RUNS.filterConditions,
-      depth: RUNS.filterDepth,
-      listed: RUNS.filterItems,
-      characters: RUNS.longCharacters,
-      pathKeys: 0,
-    },
-    where,
-  );
+export const runCondition = conditionOn<RunFilter>(RUN_KINDS);
 
 export interface RunEventFilter {
   runId?: IdFilterShape | null;
@@ -215,18 +208,7 @@ export const RUN_EVENT_KINDS = {
 } as const satisfies Readonly<Record<Exclude<keyof RunEventFilter, 'and' | 'or' | 'not'>, AggregatedKind>>;
 
 /** {@link runCondition}, of events. */
-export const runEventCondition = (where: RunEventFilter | null | undefined): Condition | undefined =>
-  parseFilter(
-    {
-      columns: Object.fromEntries(Object.keys(RUN_EVENT_KINDS).map((field) => [field, 'scalar'])),
-      conditions: RUNS.filterConditions,
-      depth: RUNS.filterDepth,
-      listed: RUNS.filterItems,
-      characters: RUNS.longCharacters,
-      pathKeys: 0,
-    },
-    where,
-  );
+export const runEventCondition = conditionOn<RunEventFilter>(RUN_EVENT_KINDS);
 
 /** What runs are sorted by: moments of theirs. Those that have not come count as the latest. */
 export const RUN_ORDERS = ['createdAt', 'startedAt', 'finishedAt'] as const;

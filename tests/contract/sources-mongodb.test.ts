@@ -8,6 +8,7 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
+import { checkGroupedInStore } from './grouped-in-store.ts';
 import { askerOf, describeSource, type Ask } from './sources-driver.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
 
@@ -206,27 +207,7 @@ else {
         Array.from({ length: 5 }, (_, at) => ({ tenant: 'other', ...made(at) })),
       );
       const askFew = await askOf(FILE, few);
-      const told = await askFew(
-        `{ maniesAggregate(groupBy: [{ field: KIND }], orderBy: [{ field: KIND }]) { groups { keys { kind } count sum { n } avg { n } percentile(p: 0.5) { n } } } }`,
-      );
-      expect(told.errors).toBeUndefined();
-      expect(told.data.maniesAggregate.groups).toEqual(
-        ['a', 'b', 'c'].map((kind) => ({
-          keys: { kind },
-          count: 20,
-          sum: { n: '10' },
-          avg: { n: '0.5' },
-          percentile: { n: 0 },
-        })),
-      );
-      const { data } = await askFew('{ maniesAggregate(where: { kind: { eq: "a" } }) { groups { count } } }');
-      expect(data.maniesAggregate.groups).toEqual([{ count: 20 }]);
-      for (const text of [
-        // As many groups as rows, and rows that the store does not tell apart.
-        '{ maniesAggregate(groupBy: [{ field: AT }]) { groups { count } } }',
-        '{ maniesAggregate(where: { kind: { contains: "A" } }) { groups { count } } }',
-      ])
-        expect((await askFew(text)).errors, text).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+      await checkGroupedInStore(askFew, 'maniesAggregate');
       await few.close();
       await database.collection('many').drop();
     });

@@ -11,6 +11,7 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { NEO4J } from '#tests/setup/given-stores.ts';
+import { checkGroupedInStore } from './grouped-in-store.ts';
 import { askerOf, describeSource } from './sources-driver.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
@@ -164,27 +165,7 @@ else {
         'sources.yaml',
       );
       const askFew = askerOf(buildSchema(buildModel('shop', file, await few.introspect(['graph'])), few));
-      const told = await askFew(
-        `{ srcManiesAggregate(groupBy: [{ field: KIND }], orderBy: [{ field: KIND }]) { groups { keys { kind } count sum { n } avg { n } percentile(p: 0.5) { n } } } }`,
-      );
-      expect(told.errors).toBeUndefined();
-      expect(told.data.srcManiesAggregate.groups).toEqual(
-        ['a', 'b', 'c'].map((kind) => ({
-          keys: { kind },
-          count: 20,
-          sum: { n: '10' },
-          avg: { n: '0.5' },
-          percentile: { n: 0 },
-        })),
-      );
-      const { data } = await askFew('{ srcManiesAggregate(where: { kind: { eq: "a" } }) { groups { count } } }');
-      expect(data.srcManiesAggregate.groups).toEqual([{ count: 20 }]);
-      for (const text of [
-        // As many groups as rows, and rows that the store does not tell apart.
-        '{ srcManiesAggregate(groupBy: [{ field: AT }]) { groups { count } } }',
-        '{ srcManiesAggregate(where: { kind: { contains: "A" } }) { groups { count } } }',
-      ])
-        expect((await askFew(text)).errors, text).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+      await checkGroupedInStore(askFew, 'srcManiesAggregate');
       await few.close();
       await writer.executeQuery('MATCH (n:SrcMany) DELETE n');
     });

@@ -1,5 +1,10 @@
 /** Aggregates of objects: of those that a listing tells, since no object store can be asked for them. */
-import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import {
+  columnsOf,
+  type Aggregated,
+  type AggregatedKind,
+  type AggregateRequest,
+} from '#subgraphs/shared/aggregates/aggregate.ts';
 import { AggregateInMemory, exactNumber, type MeasuredColumns } from '#subgraphs/shared/aggregates/in-memory.ts';
 import { OBJECT } from '../bounds.ts';
 import type { ListedObject, ObjectDriver, ObjectScope } from '../driver.ts';
@@ -22,11 +27,8 @@ const COLUMNS: MeasuredColumns = {
   valueOf: (_, moment) => moment.replace(/\d{6}$/, 'Z'),
 };
 
-/** A moment as a text of one length, as buckets and comparisons have it; those of stores have milliseconds. */
-function momentOf(text: string): string {
-  const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
-  return `${new Date(text).toISOString().slice(0, 19)}.${fraction.padEnd(9, '0')}`;
-}
+/** A moment with milliseconds, in UTC, with the nine digits that buckets and comparisons have. */
+const momentOf = (text: string): string => text.replace('Z', '000000');
 
 /**
  * @param most the most objects that are looked at
@@ -39,7 +41,7 @@ export async function aggregate(
   most: number,
 ): Promise<Aggregated> {
   const made = new AggregateInMemory(request, COLUMNS, { left: OBJECT.filterSteps });
-  const told = [...request.groups, ...request.measures].some((each) => 'column' in each && each.column === 'mediaType');
+  const told = columnsOf([...request.groups, ...request.measures]).includes('mediaType');
   for await (const object of matching(
     driver,
     scope,

@@ -75,6 +75,11 @@ export function measureName(measure: Measure): string {
     : `${measure.kind}.${measure.column}`;
 }
 
+/** The columns that groupings and measures are of, each once. */
+export const columnsOf = (asked: readonly (Grouping | Measure)[]): string[] => [
+  ...new Set(asked.flatMap((each) => ('column' in each ? [each.column] : []))),
+];
+
 /** A level of the order of groups; nulls are the largest values, and texts sort by code point. */
 export interface GroupOrder {
   /** Which of the groupings, or which measure. */

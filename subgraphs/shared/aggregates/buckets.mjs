@@ -8,8 +8,7 @@ const clocks = new Map();
 const utc = (year, month, day = 1, ...time) =>
   new Date(Date.UTC(2000, month, day, ...time)).setUTCFullYear(year, month, day);
 
-/** What the clocks of a zone show, as the moment at which those of UTC show it. */
-function shownAt(at, zone) {
+export function shownAt(at, zone) {
   if (zone === undefined || zone === 'UTC') return at;
   let clock = clocks.get(zone);
   if (clock === undefined) {

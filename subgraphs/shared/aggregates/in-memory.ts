@@ -7,6 +7,7 @@ import type { Condition, Operand } from '../filters/condition.ts';
 import { checkOf, jsonForm, valueAt } from '../filters/holds.ts';
 import type { JsonValue } from '../json.ts';
 import {
+  columnsOf,
   measureName,
   type Aggregated,
   type AggregatedKind,
@@ -72,7 +73,7 @@ export class AggregateInMemory {
     this.#request = request;
     this.#columns = columns;
     this.#steps = steps;
-    this.#measured = [...new Set(request.measures.flatMap((measure) => ('column' in measure ? [measure.column] : [])))];
+    this.#measured = columnsOf(request.measures);
     if (request.groups.length === 0) this.#groupOf([]);
   }
 

@@ -1,5 +1,5 @@
 /** Aggregates as Cypher: one statement each. What keys and measures are made of is the asking store's own. */
-import { measureName, type AggregateRequest, type Grouping, type Measure } from '../aggregates/aggregate.ts';
+import { columnsOf, measureName, type AggregateRequest, type Grouping, type Measure } from '../aggregates/aggregate.ts';
 import type { Condition, Operand } from '../filters/condition.ts';
 
 export interface CypherAggregates {
@@ -22,7 +22,7 @@ export function aggregateCypher(
   rows: string,
   parameters: Record<string, unknown>,
 ): string {
-  const columns = [...new Set(measures.flatMap((measure) => ('column' in measure ? [measure.column] : [])))];
+  const columns = columnsOf(measures);
   const keys = groups.map((_, index) => `g${index}`);
   const taken = measures.map((_, index) => `m${index}`);
   const nameOf = (measure: Measure): string =>

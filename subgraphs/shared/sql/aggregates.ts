@@ -1,6 +1,7 @@
 /** Aggregates as SQL: one statement each. How they are put together; what measures and keys are is a dialect's own. */
 import { sql, type RawBuilder } from 'kysely';
 import {
+  columnsOf,
   measureName,
   type AggregateRequest,
   type Grouping,
@@ -44,7 +45,7 @@ export function aggregateSql(
   rows: Sql,
 ): RawBuilder<AggregateRow> {
   // What is worked out is named first: with parameters in it, a store would not see that what is selected is what is grouped by.
-  const columns = [...new Set(measures.flatMap((measure) => ('column' in measure ? [measure.column] : [])))];
+  const columns = columnsOf(measures);
   const made = groups.map((group) => dialect.key(group));
   const inner = [
     ...made.map((key, index) => sql`${key} AS ${keyId(index)}`),

@@ -1,6 +1,6 @@
 /** Percentiles where a store has no function for them: rows of each group are numbered by the value, and counted. */
 import { sql, type RawBuilder } from 'kysely';
-import type { Measure } from '../aggregates/aggregate.ts';
+import { columnsOf, type Measure } from '../aggregates/aggregate.ts';
 
 type Sql = RawBuilder<unknown>;
 type Percentile = Extract<Measure, { kind: 'percentile' }>;
@@ -10,9 +10,7 @@ export class NumberedPercentiles {
 
   /** What each row has beside for them; see `AggregateDialect.beside`. */
   beside(measures: readonly Measure[], keys: readonly Sql[], valueOf: (column: string) => Sql): readonly Sql[] {
-    this.#columns = [
-      ...new Set(measures.flatMap((measure) => (measure.kind === 'percentile' ? [measure.column] : []))),
-    ];
+    this.#columns = columnsOf(measures.filter(({ kind }) => kind === 'percentile'));
     const within = keys.length === 0 ? sql`` : sql`PARTITION BY ${sql.join(keys)}`;
     return this.#columns.flatMap((column, index) => {
       const value = valueOf(column);

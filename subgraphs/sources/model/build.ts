@@ -8,7 +8,7 @@ import { declared } from './declared.ts';
 import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
-import { isAggregated, isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
+import { isFilterable, isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
 import { mutationsOf } from './mutations.ts';
 import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
 import { Faults } from './read.ts';
@@ -138,7 +138,7 @@ class ModelBuilder {
     const list = settings.list ?? (named === undefined ? prefixed(listName(table.name)) : listName(settings.name!));
     // What is made of a name that is taken is taken too: one fault says it.
     const models = columns.map(({ model }) => model);
-    const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isAggregated);
+    const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isFilterable);
     const ends = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'];
     const changes = settings.mutations === undefined ? [] : ['Insert', 'Update', 'Key', 'Unique'];
     const made = [

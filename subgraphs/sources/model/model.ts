@@ -104,10 +104,6 @@ export interface SourceModel {
   readonly stubs: readonly ModelStub[];
 }
 
-/** What rows are grouped and measured by. */
-export const isAggregated = ({ kind, list, unfiltered }: ModelColumn): boolean =>
-  !list && kind !== 'bytes' && unfiltered !== true;
-
 /** Kinds of which a value is written in one way only. */
 const KEYS: ReadonlySet<ValueKind> = new Set(['int', 'bigint', 'text', 'id']);
 
@@ -117,7 +113,7 @@ export function lookupKey({ key, columns }: Pick<ModelType, 'key' | 'columns'>):
   return column !== undefined && isFilterable(column) && KEYS.has(column.kind) ? column.field : undefined;
 }
 
-/** Whether filters know it. */
+/** Whether filters know it, and rows are grouped and measured by it. */
 export const isFilterable = ({ kind, list, unfiltered }: ModelColumn): boolean =>
   !list && kind !== 'bytes' && unfiltered !== true;
 

@@ -1,7 +1,7 @@
 /** Root fields that count and measure a type's rows by group. */
 import type { AggregatedKind } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
-import { isAggregated, type ModelColumn, type ModelType } from '../model/model.ts';
+import { isFilterable, type ModelColumn, type ModelType } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import type { SchemaParts } from './parts.ts';
 
@@ -16,7 +16,7 @@ export function addAggregate(parts: SchemaParts, type: ModelType, typed: (column
     items: type.items,
     columns: Object.fromEntries(
       type.columns
-        .filter(isAggregated)
+        .filter(isFilterable)
         .map((column) => [column.field, { kind: column.kind as AggregatedKind, type: typed(column) }]),
     ),
   };

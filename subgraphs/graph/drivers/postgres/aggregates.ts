@@ -1,6 +1,6 @@
 /** Aggregates of entities and relations as SQL. */
 import { sql, type RawBuilder } from 'kysely';
-import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import { columnsOf, type Aggregated, type AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { aggregatedOf, type AggregateRow } from '#subgraphs/shared/aggregates/rows.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { columnsIn } from '#subgraphs/shared/filters/named.ts';
@@ -34,10 +34,7 @@ export async function aggregate(
   const columns: Readonly<Record<string, string>> = what === 'entities' ? ENTITIES : RELATIONS;
   const kinds = what === 'entities' ? ENTITY_KINDS : RELATION_KINDS;
   const filtered = (field: string) => ({ ref: sql.ref(columns[field]!), type: 'text' });
-  const named = new Set([
-    ...columnsIn(where),
-    ...[...request.groups, ...request.measures].flatMap((each) => ('column' in each ? [each.column] : [])),
-  ]);
+  const named = new Set([...columnsIn(where), ...columnsOf([...request.groups, ...request.measures])]);
   const matching = where === undefined ? sql`` : sql` WHERE ${conditionSql(filtered, where)}`;
   const dialect = postgresAggregates((field) => ({ ...filtered(field), kind: kinds[field as 'id'] }));
   const asked = (

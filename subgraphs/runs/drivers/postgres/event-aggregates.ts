@@ -1,6 +1,6 @@
 /** Aggregates of events of all runs. */
 import { sql } from 'kysely';
-import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import { columnsOf, type Aggregated, type AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { aggregatedOf } from '#subgraphs/shared/aggregates/rows.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { columnsIn } from '#subgraphs/shared/filters/named.ts';
@@ -31,10 +31,7 @@ export async function aggregateEvents(
   { where, ...request }: AggregateRequest,
 ): Promise<Aggregated> {
   const columnOf = (field: string) => ({ ...COLUMNS[field as EventField], kind: RUN_EVENT_KINDS[field as EventField] });
-  const named = [
-    ...columnsIn(where),
-    ...[...request.groups, ...request.measures].flatMap((each) => ('column' in each ? [each.column] : [])),
-  ];
+  const named = [...columnsIn(where), ...columnsOf([...request.groups, ...request.measures])];
   // Of the run only what is asked for.
   const run = named.includes('agentId') ? sql` JOIN runs.runs AS r ON r.id = e.run_id` : sql``;
   const matching = where === undefined ? sql`` : sql` WHERE ${conditionSql(columnOf, where)}`;

@@ -1,5 +1,6 @@
 /** What clocks of a time zone show, as SQL: MariaDB's own tables of zones are empty until somebody loads them. */
 import { sql } from 'kysely';
+import { shownAt } from '#subgraphs/shared/aggregates/buckets.mjs';
 import type { Sql } from '../sql/dialect.ts';
 
 /** When the clocks of a zone are set, and by how much they are ahead of UTC, in seconds. */
@@ -18,26 +19,10 @@ const known = new Map<string, Clocks>();
 
 /** @param zone a name of the IANA database that this machine knows */
 function clocksOf(zone: string): Clocks {
-  const format = new Intl.DateTimeFormat('en', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
-  const name = format.resolvedOptions().timeZone;
+  const name = new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
   const made = known.get(name);
   if (made !== undefined) return made;
-  const aheadAt = (second: number): number => {
-    const shown = Object.fromEntries(
-      format.formatToParts(second * 1000).map(({ type, value }) => [type, Number(value)]),
-    );
-    const { year, month, day, hour, minute, second: seconds } = shown as Record<string, number>;
-    return Date.UTC(year!, month! - 1, day, hour, minute, seconds) / 1000 - second;
-  };
+  const aheadAt = (second: number): number => shownAt(second * 1000, name) / 1000 - second;
   const set: number[] = [];
   const ahead = [aheadAt(FIRST)];
   for (let from = FIRST; from < LAST; from += STEP) {

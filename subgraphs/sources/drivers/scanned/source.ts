@@ -2,7 +2,12 @@
  * Sources whose stores neither sort by any column nor follow links: they read rows that may match, and what they do not
  * check, sort and cut is done here, over a bounded number of rows.
  */
-import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import {
+  columnsOf,
+  type Aggregated,
+  type AggregatedKind,
+  type AggregateRequest,
+} from '#subgraphs/shared/aggregates/aggregate.ts';
 import { AggregateInMemory } from '#subgraphs/shared/aggregates/in-memory.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
@@ -215,8 +220,11 @@ class ScannedSource {
       made.add({ comparable: of, value: (field) => valueOf(columns[field]!, stored[columns[field]!.name]) }, count);
     if (isRefused(context, relation)) return made.result();
     const own = where && (await this.#plain(context, relation, where));
-    const fields = [...request.groups, ...request.measures].flatMap((each) => ('column' in each ? [each.column] : []));
-    const counted = await this.#counted(context, { relation, where: own }, [...new Set(fields)]);
+    const counted = await this.#counted(
+      context,
+      { relation, where: own },
+      columnsOf([...request.groups, ...request.measures]),
+    );
     if (counted !== undefined) for (const { stored, count } of counted) add(rowIn(relation, stored), count);
     else {
       const pages = this.#store.pages(context, { relation, where: own }, this.#options.scanned);
