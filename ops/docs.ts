@@ -8,6 +8,7 @@ import { INGEST } from './ingest/bounds.ts';
 import { MCP } from './mcp/bounds.ts';
 import { KEYS } from './keys/bounds.ts';
 import { SERVE } from './serve/bounds.ts';
+import { INIT } from './sources/bounds.ts';
 import { BOUNDS } from '#gateway/bounds/index.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
@@ -27,6 +28,7 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   KEYS,
   COMPARE,
   PERSIST,
+  INIT,
   ...Object.values(BOUNDS),
 ];
 

@@ -1,9 +1,29 @@
 /** A file of sources from what a database says of itself: all of it as comments, and as entries what a person may edit. */
-import { Document, parseDocument, YAMLMap, type Node, type Pair, type YAMLSeq } from 'yaml';
+import { Document, parseDocument, YAMLMap, YAMLSeq, type Node, type Pair } from 'yaml';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
 import type { KindName } from '#subgraphs/sources/model/kinds.ts';
+import type { AcrossInput, LinkInput, TypeInput } from '#subgraphs/sources/model/format.ts';
 import { canBeWritten } from '#subgraphs/sources/model/mutations.ts';
+
+/** What is said of a table from elsewhere than its database. */
+export interface SaidTable {
+  readonly entry: TypeInput;
+  /** A line of comment: why it is said. */
+  readonly about?: string;
+}
+
+export type SaidLink = LinkInput;
+
+/** What is said of a source from elsewhere than its store. */
+export interface Said {
+  readonly prefix: string | undefined;
+  /** By the table's id. */
+  readonly tables: ReadonlyMap<string, SaidTable>;
+  readonly links: readonly SaidLink[];
+  /** Whether it says whose rows these are. */
+  readonly saysWhose: boolean;
+}
 
 export interface Looked {
   readonly name: string;
@@ -12,6 +32,7 @@ export interface Looked {
   readonly schemas: readonly string[];
   readonly tenancy: { column: string } | { tenant: string } | 'shared' | undefined;
   readonly catalog: Catalog;
+  readonly said?: Said;
 }
 
 export interface Merged {
@@ -38,31 +59,21 @@ const MUTATIONS =
  * @throws CodedError `BAD_USER_INPUT` for a file that is no YAML, or holds something else
  */
 export function mergeSource(before: string | undefined, path: string, looked: Looked): Merged {
-  const document = before === undefined || before.trim() === '' ? new Document({ sources: {} }) : parseDocument(before);
-  const [fault] = document.errors;
-  if (fault !== undefined)
-    throw badUserInput(`${path} is no YAML: ${fault.message.split('\n')[0]}`, {
-      hint: 'Mend it, or write to another file.',
-    });
-  if (before === undefined) document.commentBefore = HEAD;
-  if (!(document.get('sources') instanceof YAMLMap)) {
-    if (document.has('sources') && document.get('sources') !== null)
-      throw badUserInput(`${path} has something else under \`sources\`.`, { hint: 'Write to another file.' });
-    document.set('sources', document.createNode({}));
-  }
+  const document = documentOf(before, path);
   const sources = document.get('sources') as YAMLMap;
   sources.flow = false;
-  const { name, kind, variable, schemas, tenancy, catalog } = looked;
+  const { name, kind, variable, schemas, tenancy, catalog, said } = looked;
   if (!(sources.get(name) instanceof YAMLMap)) {
     const made = document.createNode({
       kind,
       url: variable,
       ...(schemas.length === 0 ? {} : { schemas }),
+      ...(said?.prefix === undefined ? {} : { prefix: said.prefix }),
       ...(tenancy === undefined ? {} : { tenancy }),
       types: {},
     });
     if (schemas.length > 0) (made.get('schemas', true) as unknown as YAMLSeq).flow = true;
-    if (tenancy === undefined)
+    if (tenancy === undefined && said?.saysWhose !== true)
       pairOf(made, 'types').key.commentBefore =
         ' tenancy: { column: tenant_id }   # each row has its tenant in this column of its table; or\n' +
         ' tenancy: { tenant: acme }        # all rows are of this tenant; or\n' +
@@ -78,11 +89,14 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
   const known = new Set(types.items.map(({ key }) => String((key as { value?: unknown }).value ?? key)));
   const fresh = catalog.tables.filter((table) => !known.has(table.id) && !known.has(table.name));
   for (const table of fresh) {
-    const entry = document.createNode({}) as YAMLMap;
-    types.set(document.createNode(idOf(table)), entry);
+    const given = said?.tables.get(table.id);
+    types.set(document.createNode(idOf(table)), entryOf(document, given?.entry ?? {}));
     const about = aboutTable(table, catalog);
-    pairOf(types, idOf(table)).key.commentBefore = canBeWritten(kind, table) ? `${about}\n${MUTATIONS}` : about;
+    const why = given?.about === undefined ? '' : `\n ${oneLine(given.about)}`;
+    const mutations = given?.entry.mutations === undefined && given?.entry.hide !== true && canBeWritten(kind, table);
+    pairOf(types, idOf(table)).key.commentBefore = `${about}${why}${mutations ? `\n${MUTATIONS}` : ''}`;
   }
+  addLinks(document, source, said?.links ?? []);
   const gone = [...known].filter((id) => !catalog.tables.some((table) => table.id === id || table.name === id));
   const columnsGone = types.items.flatMap(({ key, value }) => {
     const id = String((key as { value?: unknown }).value ?? key);
@@ -98,8 +112,68 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
     text: document.toString({ lineWidth: 0 }),
     added: fresh.length,
     gone: [...gone, ...columnsGone],
-    undecided: !source.has('tenancy'),
+    undecided: !source.has('tenancy') && !saysEach(types),
   };
+}
+
+/** {@link mergeSource}, of links from one source to another: those are added that the file has not. */
+export function mergeAcross(before: string, path: string, links: readonly AcrossInput[]): string {
+  if (links.length === 0) return before;
+  const document = documentOf(before, path);
+  addLinks(document, document.contents as YAMLMap, links);
+  return document.toString({ lineWidth: 0 });
+}
+
+/** The file as it is, with a place for sources. */
+function documentOf(before: string | undefined, path: string): Document {
+  const document = before === undefined || before.trim() === '' ? new Document({ sources: {} }) : parseDocument(before);
+  const [fault] = document.errors;
+  if (fault !== undefined)
+    throw badUserInput(`${path} is no YAML: ${fault.message.split('\n')[0]}`, {
+      hint: 'Mend it, or write to another file.',
+    });
+  if (before === undefined) document.commentBefore = HEAD;
+  if (!(document.get('sources') instanceof YAMLMap)) {
+    if (document.has('sources') && document.get('sources') !== null)
+      throw badUserInput(`${path} has something else under \`sources\`.`, { hint: 'Write to another file.' });
+    document.set('sources', document.createNode({}));
+  }
+  return document as Document;
+}
+
+/** Whether each type says whose rows it has, or is hidden. */
+const saysEach = (types: YAMLMap): boolean =>
+  types.items.every(({ value }) => value instanceof YAMLMap && (value.has('tenancy') || value.get('hide') === true));
+
+/** An entry as a person would write it: on one line each, what has only values. */
+function entryOf(document: Document, entry: TypeInput): Node {
+  const node = document.createNode(entry) as YAMLMap;
+  for (const { value } of node.items) {
+    if (!(value instanceof YAMLMap)) continue;
+    const columns = value.items.filter((item) => item.value instanceof YAMLMap);
+    for (const item of columns) (item.value as YAMLMap).flow = true;
+    if (columns.length === 0) value.flow = true;
+  }
+  return node;
+}
+
+/** Adds those between whose ends there is none. */
+function addLinks(document: Document, to: YAMLMap, links: readonly { from: string; to: string }[]): void {
+  if (links.length === 0) return;
+  if (!(to.get('links') instanceof YAMLSeq)) to.set('links', document.createNode([]));
+  const list = to.get('links') as YAMLSeq;
+  list.flow = false;
+  const known = new Set(
+    list.items.flatMap((item) =>
+      item instanceof YAMLMap ? [`${String(item.get('from'))} ${String(item.get('to'))}`] : [],
+    ),
+  );
+  for (const link of links) {
+    if (known.has(`${link.from} ${link.to}`)) continue;
+    const node = document.createNode(link) as YAMLMap;
+    node.flow = true;
+    list.add(node);
+  }
 }
 
 function pairOf(map: YAMLMap, key: string): Pair<Node> {

@@ -16,6 +16,7 @@ import { MCP } from '#ops/mcp/bounds.ts';
 import { KEYS } from '#ops/keys/bounds.ts';
 import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
+import { INIT } from '#ops/sources/bounds.ts';
 import { tableOf, type Bound, type Bounds } from '#subgraphs/shared/bound.ts';
 
 /*
@@ -197,6 +198,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   KEYS,
   COMPARE,
   PERSIST,
+  INIT,
   ...Object.fromEntries(Object.entries(BOUNDS).map(([room, table]) => [room.toUpperCase(), table])),
 };
 const entries = Object.entries(TABLES).flatMap(([constant, table]) =>

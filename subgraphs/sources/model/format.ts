@@ -5,6 +5,10 @@ import { SOURCES } from '../bounds.ts';
 import { KIND_NAMES, KINDS } from './kinds.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,99}$/;
+
+/** Whether the file may give this name. */
+export const isName = (text: string): boolean => NAME.test(text);
+
 const name = (what: string) =>
   z.string().regex(NAME, 'must be a letter followed by letters, digits or _').meta({ description: what });
 const column = z.string().min(1);
@@ -220,6 +224,10 @@ export type SourceSettings = z.output<typeof Source>;
 export type TypeSettings = z.output<typeof Type>;
 export type LinkSettings = z.output<typeof Link>;
 export type AcrossSettings = z.output<typeof Across>;
+/** What may be written, as it is written. */
+export type TypeInput = z.input<typeof Type>;
+export type LinkInput = z.input<typeof Link>;
+export type AcrossInput = z.input<typeof Across>;
 export type TenancySettings = z.output<typeof Tenancy>;
 
 /** For editors: `# yaml-language-server: $schema=…` in the file's first line. */

@@ -106,8 +106,8 @@ function foundLinks(linked: Linked): Found[] {
   const { drafts, links } = linked;
   const said = links.map((settings, index) => {
     const at = ['links', index];
-    const from = endOf(linked, settings.from, [...at, 'from']);
-    const to = endOf(linked, settings.to, [...at, 'to']);
+    const from = endOf(linked, settings.from, [...at, 'from'], true);
+    const to = endOf(linked, settings.to, [...at, 'to'], true);
     if (from === undefined || to === undefined) return undefined;
     if (from.columns.length !== to.columns.length) {
       linked.fault(
@@ -160,11 +160,15 @@ const sameColumns = (link: Pick<Found, 'columns' | 'toColumns'>, key: CatalogFor
 
 export const columnOf = ({ table }: Draft, name: string) => table.columns.find((column) => column.name === name)!;
 
-/** What `orders.customer_id` names. */
+/**
+ * What `orders.customer_id` names.
+ * @param withTenant whether the tenant, which need not be shown, may be one of several columns: that of both ends is equal anyway
+ */
 export function endOf(
   { drafts, fault }: Pick<Linked, 'drafts' | 'fault'>,
   end: string,
   at: readonly (string | number)[],
+  withTenant = false,
 ) {
   const parenthesis = /^([^()]+)\(([^()]+)\)$/.exec(end);
   const point = end.lastIndexOf('.');
@@ -183,7 +187,8 @@ export function endOf(
     );
     return undefined;
   }
-  const missing = columns.find((column) => !draft.fieldOf.has(column));
+  const isTenant = (column: string): boolean => withTenant && columns.length > 1 && column === draft.tenant;
+  const missing = columns.find((column) => !draft.fieldOf.has(column) && !isTenant(column));
   if (missing !== undefined) {
     const [meant] = likeliest(missing, draft.fieldOf.keys());
     fault(
