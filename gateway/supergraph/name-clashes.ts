@@ -45,7 +45,7 @@ export function refuseNameClashes(
               `${origin}: the field ${field} of the type ${type} is also one of the subgraph ${same.name}. ${rename.added ?? rename.type(type)}`,
             );
         }
-      } else if (type === 'Query' || type === 'Mutation') {
+      } else if (ROOTS.has(type)) {
         for (const field of fieldsOf(definition)) {
           const same = others.find((source) =>
             source.document.definitions.some((other) => nameOf(other) === type && fieldsOf(other).includes(field)),
@@ -75,10 +75,12 @@ function parsed(sdl: string): DocumentNode {
   }
 }
 
+const ROOTS: ReadonlySet<string> = new Set(['Query', 'Mutation', 'Subscription']);
+
 /** Ends of names of what is made of a type. */
 const MADE = [
   ...['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'],
-  ...['Insert', 'Update', 'Key', 'Unique'],
+  ...['Insert', 'Update', 'Key', 'Unique', 'Change'],
 ] as const;
 
 /** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */

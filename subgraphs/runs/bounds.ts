@@ -211,12 +211,6 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'bytes',
     default: 1024 * 1024,
   },
-  firstReadRetryMs: {
-    what: 'The pause before a stream reads again from a store that was away.',
-    unit: 'ms',
-    default: 50,
-  },
-  longestReadRetryMs: { what: 'The longest such pause: each doubles.', unit: 'ms', default: 2_000 },
   firstPendingMs: {
     what: "The pause before a tenant's events that wait for an earlier transaction are looked for again.",
     unit: 'ms',

@@ -13,6 +13,12 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     unit: 'characters',
     default: 500,
   },
+  firstReadRetryMs: {
+    what: 'The pause before a stream reads again from a store that was away.',
+    unit: 'ms',
+    default: 50,
+  },
+  longestReadRetryMs: { what: 'The longest such pause: each doubles.', unit: 'ms', default: 2_000 },
   threads: {
     what: 'The most threads for what would keep the others waiting: summaries of long texts, and ranking by comparing all vectors. Tenants take turns in them.',
     unit: 'threads',

@@ -62,6 +62,10 @@ export interface CatalogTable {
   readonly foreignKeys: readonly CatalogForeignKey[];
   /** About how many rows there are, by the store's own statistics; undefined where it has none. */
   readonly rows?: number;
+  /** The columns of which the store's own record of changes tells; undefined where changes of this table are not recorded. */
+  readonly logged?: readonly string[];
+  /** Whether policies of the store say row by row who may read. */
+  readonly policies?: boolean;
 }
 
 export interface CatalogEnum {
@@ -165,6 +169,61 @@ export interface WriteRequest extends Pick<ListRequest, 'relation' | 'fields' | 
   readonly confirm: (rows: readonly SourceRow[]) => Promise<void>;
 }
 
+/** Which changes of a table are wanted, and what of their rows. */
+export interface ChangesRequest extends Pick<ListRequest, 'relation' | 'fields' | 'texts' | 'where'> {
+  /** The place behind which to begin, as {@link SourceChanges.head} or an earlier batch has it. */
+  readonly after: ChangePlace;
+}
+
+/** A place in the changes of a table: texts and numbers that a cursor can carry. */
+export type ChangePlace = readonly (string | null)[];
+
+export type ChangeKind = 'ADDED' | 'CHANGED' | 'REMOVED' | 'EMPTIED';
+
+export interface Change {
+  readonly kind: ChangeKind;
+  /** As the change left it, or as it was where it is no more; undefined where no single row is meant. */
+  readonly row: SourceRow | undefined;
+  /** The place of the change. */
+  readonly place: ChangePlace;
+}
+
+export interface ChangeBatch {
+  readonly changes: readonly Change[];
+  /** The place up to which it reaches. */
+  readonly upTo: ChangePlace;
+  /** Whether there is more behind it already. */
+  readonly more: boolean;
+  /** Whether something waits for transactions that run still, of which nobody tells when they end. */
+  readonly pending: boolean;
+}
+
+/** How changes of rows are followed. */
+export interface SourceChanges {
+  /**
+   * Where changes are now: what comes is behind it, and perhaps what came a moment ago.
+   * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  head(context: RequestContext, relation: Relation): Promise<ChangePlace>;
+  /**
+   * The next changes, in order; of rows that match a condition, from before or after the change.
+   * @throws CodedError likewise; `CURSOR_EXPIRED` where some behind the place are no longer kept, `BAD_USER_INPUT` for a place
+   *   that is none of these
+   */
+  read(context: RequestContext, request: ChangesRequest): Promise<ChangeBatch>;
+  /** Whether a cursor's values can be a place of this table. */
+  isPlace(place: readonly unknown[]): place is ChangePlace;
+  /**
+   * Hears of changes as they come, until the handle is closed. Where it is absent, changes are looked for every while.
+   * @param onChange told the table (`<schema>.<name>`), or undefined where any may have changed unheard
+   * @param log told where it cannot hear
+   */
+  listen?(
+    onChange: (table: string | undefined) => void,
+    log: (message: string, error?: unknown) => void,
+  ): { ready(): Promise<void>; close(): Promise<void> };
+}
+
 /** What a driver is opened with. */
 export interface SourceOptions extends BoundValues<typeof SOURCES> {
   /** The source's name, for messages. */
@@ -204,6 +263,8 @@ export interface SourceDriver {
    *   deleted), `BAD_USER_INPUT` (no such row, a value is missing or against a rule of the store), `FORBIDDEN`
    */
   write?(context: RequestContext, request: WriteRequest): Promise<SourceRow[]>;
+  /** The store's own record of changes, where it can keep one. */
+  readonly changes?: SourceChanges;
   health(): Promise<StoreHealth>;
   /** Ends its connections once their statements have. Idempotent. */
   close(): Promise<void>;

@@ -12,6 +12,7 @@ import type { AuditSink } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
+import { ChangeHub } from './changes/hub.ts';
 import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
 import { buildModels } from './model/build.ts';
 import type { SourceSettings } from './model/format.ts';
@@ -63,6 +64,7 @@ export interface LoadedSources {
 
 interface Opened {
   readonly driver: SourceDriver;
+  readonly hub: ChangeHub;
   /** What it was opened with. */
   readonly settings: string;
 }
@@ -79,7 +81,7 @@ export class Sources {
   readonly #deps: SourcesDeps;
   readonly #drivers = new Map<string, Opened>();
   /** Drivers of settings that were: what is under way may use them still, and their connections end where nobody does. */
-  readonly #retired: SourceDriver[] = [];
+  readonly #retired: Opened[] = [];
   readonly #catalogs = new Map<string, Known>();
   #loaded: { readonly key: string; readonly sources: LoadedSources } | undefined;
 
@@ -109,9 +111,9 @@ export class Sources {
           `${name}: ${url} is not set. Set it (or ${url}_FILE) to the URL of the database.`,
         );
     faults.throwIfAny();
-    for (const [name, { driver }] of this.#drivers) {
+    for (const [name, opened] of this.#drivers) {
       if (name in parsed.data.sources) continue;
-      this.#retired.push(driver);
+      this.#retired.push(opened);
       this.#drivers.delete(name);
       this.#catalogs.delete(name);
     }
@@ -122,10 +124,10 @@ export class Sources {
       looked.flatMap(({ name, catalog }) => (catalog === undefined ? [] : [[name, catalog] as const])),
     );
     const models = new Map(buildModels(parsed, catalogs).map((model) => [model.source, model]));
-    const subgraphs = looked.flatMap(({ name, settings, driver, catalog }): SourceSubgraph[] => {
+    const subgraphs = looked.flatMap(({ name, settings, opened, catalog }): SourceSubgraph[] => {
       const model = models.get(name);
       if (model === undefined) return [];
-      const schema = buildSchema(model, driver, this.#deps.audit);
+      const schema = buildSchema(model, opened.driver, { audit: this.#deps.audit, hub: opened.hub });
       const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
         .update(JSON.stringify([settings, catalog, model.stubs, typeDefs]))
@@ -144,14 +146,16 @@ export class Sources {
 
   /** Ends its connections. Idempotent. */
   async close(): Promise<void> {
-    const all = [...this.#retired, ...[...this.#drivers.values()].map(({ driver }) => driver)];
-    await Promise.all(all.map((driver) => driver.close()));
+    const all = [...this.#retired, ...this.#drivers.values()];
+    await Promise.all(all.map(({ hub }) => hub.close()));
+    await Promise.all(all.map(({ driver }) => driver.close()));
   }
 
   async #look(name: string, settings: SourceSettings, stamp: string) {
-    const driver = await this.#open(name, settings);
+    const opened = await this.#open(name, settings);
+    const { driver } = opened;
     const kept = this.#catalogs.get(name) ?? (await this.#read(name, settings));
-    if (kept?.stamp === stamp) return { name, settings, driver, catalog: kept.catalog };
+    if (kept?.stamp === stamp) return { name, settings, opened, catalog: kept.catalog };
     try {
       const catalog = await driver.introspect(settings.schemas);
       const known = { catalog, stamp, fetchedAt: new Date().toISOString() };
@@ -159,22 +163,22 @@ export class Sources {
       await this.#keep(name, settings, known).catch((error: unknown) =>
         this.#deps.log(`What ${name} says of itself cannot be kept.`, error),
       );
-      return { name, settings, driver, catalog };
+      return { name, settings, opened, catalog };
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       const reason = messageWithHint(error);
       const { fetchedAt, catalog } = kept ?? {};
-      return { name, settings, driver, catalog, unavailable: { name, reason, fetchedAt } };
+      return { name, settings, opened, catalog, unavailable: { name, reason, fetchedAt } };
     }
   }
 
-  async #open(name: string, settings: SourceSettings): Promise<SourceDriver> {
+  async #open(name: string, settings: SourceSettings): Promise<Opened> {
     const { kind, url, preparedStatements } = settings;
     const made = JSON.stringify([kind, url, preparedStatements, settings.schemas]);
     const open = this.#drivers.get(name);
-    if (open?.settings === made) return open.driver;
+    if (open?.settings === made) return open;
     if (open !== undefined) {
-      this.#retired.push(open.driver);
+      this.#retired.push(open);
       this.#catalogs.delete(name);
     }
     const driver = await OPEN[kind]({
@@ -185,8 +189,9 @@ export class Sources {
       preparedStatements,
       onIdleError: (error) => this.#deps.log(`A connection to the source ${name} broke; the pool replaces it.`, error),
     });
-    this.#drivers.set(name, { driver, settings: made });
-    return driver;
+    const opened = { driver, hub: new ChangeHub({ ...this.#config, log: this.#deps.log }), settings: made };
+    this.#drivers.set(name, opened);
+    return opened;
   }
 
   /** Replaces what is kept as a whole, so that nobody reads half of it. */
@@ -211,7 +216,7 @@ export class Sources {
 
   #path(name: string, { kind, url, schemas }: SourceSettings): string {
     const hash = createHash('sha256')
-      .update(JSON.stringify([2, name, kind, url, schemas]))
+      .update(JSON.stringify([3, name, kind, url, schemas]))
       .digest('hex');
     return join(this.#config.cacheFolder, `${hash}.json`);
   }

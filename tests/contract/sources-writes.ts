@@ -44,10 +44,12 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
         'sources.yaml',
       );
       const model = buildModel('shop', file, await driver.introspect([...KINDS[kind].schemas]));
-      return buildSchema(model, driver, (context, rows) => {
-        if (isLogAway) return Promise.reject(storeUnavailable('PostgreSQL', undefined));
-        audited.push(...rows.map((row) => ({ ...row, tenantId: context.principal.tenantId })));
-        return Promise.resolve();
+      return buildSchema(model, driver, {
+        audit: (context, rows) => {
+          if (isLogAway) return Promise.reject(storeUnavailable('PostgreSQL', undefined));
+          audited.push(...rows.map((row) => ({ ...row, tenantId: context.principal.tenantId })));
+          return Promise.resolve();
+        },
       });
     };
     const ask = async (source: string, tenantId = 'acme', driver = store.driver) => {

@@ -2,8 +2,8 @@
  * The one reader of a run's log in this process, however many follow the run. It follows the head of the log and keeps
  * a bounded tail; who is further behind than the tail reads the log (equal reads at the same moment are one).
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { patiently } from '#subgraphs/shared/streams/patiently.ts';
 import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { LogHead, RunEvent, RunLog } from '../driver.ts';
 import { isTerminal } from '../events/event-types.ts';
@@ -183,24 +183,6 @@ function tailOf(events: RunEvent[], size: number, bytes: number): RunEvent[] {
     if (total > bytes) break;
   }
   return events.slice(start);
-}
-
-/**
- * A store that is away for a moment does not end a stream: the read is tried again for so long.
- * @throws what the store raised last, or at once where that says anything else than that it is away
- */
-export async function patiently<T>(read: () => Promise<T>, patienceMs: number, ended: AbortSignal): Promise<T> {
-  const until = performance.now() + patienceMs;
-  for (let pause: number = RUNS.firstReadRetryMs; ; pause = Math.min(pause * 2, RUNS.longestReadRetryMs)) {
-    try {
-      return await read();
-    } catch (error) {
-      const away =
-        error instanceof CodedError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_TIMEOUT');
-      if (!away || performance.now() + pause > until || ended.aborted) throw error;
-      await delay(pause, undefined, { signal: ended, ref: false }).catch(() => undefined);
-    }
-  }
 }
 
 /** The cursor points at events that retention has removed. */

@@ -4,9 +4,10 @@
  * again soon.
  */
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { patiently } from '#subgraphs/shared/streams/patiently.ts';
 import { RUNS } from '../bounds.ts';
 import type { TenantFilter, TenantLog, TenantLogEntry } from '../driver.ts';
-import { patiently, type ReaderOptions } from './shared-reader.ts';
+import type { ReaderOptions } from './shared-reader.ts';
 import { StreamedRuns } from './streamed-runs.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
 

@@ -151,6 +151,38 @@ export class PostgresPool {
     }
   }
 
+  /**
+   * Hears a channel, on a connection of its own.
+   * @param onError told when the connection breaks or ends
+   * @throws CodedError
+   */
+  async listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onError: (error: Error) => void,
+  ): Promise<{ close(): Promise<void> }> {
+    let client: pg.Client | undefined;
+    try {
+      client = await this.alone();
+      client.on('notification', (message) => onNotify(message.payload ?? ''));
+      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    } catch (error) {
+      await client?.end().catch(() => undefined); // The first failure is the one to report.
+      throw this.#errorOf(error);
+    }
+    const listening = client;
+    listening.on('error', onError);
+    const ended = (): void => onError(new Error('The listening connection ended.'));
+    listening.on('end', ended);
+    return {
+      close: async () => {
+        listening.removeListener('end', ended);
+        listening.removeListener('error', onError); // A connection that breaks while it is being closed has nothing more to tell.
+        await listening.end();
+      },
+    };
+  }
+
   /** Lends a connection to statements outside a tenant's transaction. @throws CodedError */
   async lend<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#connect();

@@ -3,7 +3,7 @@
  * there is a replica, another one. This file is the only way to it: every statement runs in a transaction that first
  * takes on a role that cannot bypass row-level security and names the caller's tenant.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import type { CompiledQuery } from 'kysely';
 import { requireSystem, type RequestContext } from '../context.ts';
 import { messageWithHint } from '../errors.ts';
@@ -149,26 +149,7 @@ export class Postgres {
     onNotify: (payload: string) => void,
     onError: (error: Error) => void,
   ): Promise<{ close(): Promise<void> }> {
-    let client: pg.Client | undefined;
-    try {
-      client = await this.#pool.alone();
-      client.on('notification', (message) => onNotify(message.payload ?? ''));
-      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
-    } catch (error) {
-      await client?.end().catch(() => undefined); // The first failure is the one to report.
-      throw toStoreError(error);
-    }
-    const listening = client;
-    listening.on('error', onError);
-    const ended = (): void => onError(new Error('The listening connection ended.'));
-    listening.on('end', ended);
-    return {
-      close: async () => {
-        listening.removeListener('end', ended);
-        listening.removeListener('error', onError); // A connection that breaks while it is being closed has nothing more to tell.
-        await listening.end();
-      },
-    };
+    return await this.#pool.listen(channel, onNotify, onError);
   }
 
   /**

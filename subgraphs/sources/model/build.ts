@@ -5,6 +5,7 @@ import type { YamlFile } from '#subgraphs/shared/yaml-file.ts';
 import type { Catalog, CatalogColumn, CatalogTable, OrderLevel, RelationColumn } from '../driver.ts';
 import { linkAcross } from './across.ts';
 import { declared } from './declared.ts';
+import { changesOf } from './changes.ts';
 import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
@@ -27,7 +28,12 @@ export function buildModels(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<s
   faults.throwIfAny();
   return sources.map(({ name, drafts, enums, stubs }) => ({
     source: name,
-    types: [...drafts.values()].map(({ type, relation, mutations }) => ({ ...type, relation, mutations })),
+    types: [...drafts.values()].map(({ type, relation, mutations, changes }) => ({
+      ...type,
+      relation,
+      mutations,
+      changes,
+    })),
     enums: [...enums.values()],
     stubs: [...stubs].map(([stub, { key, compared, links }]) => ({
       name: stub,
@@ -90,8 +96,11 @@ class ModelBuilder {
     addLinks(linked);
     for (const draft of drafts) {
       this.#checkFields(draft.type, draft.table, draft.settings);
-      const at = ['types', this.#pathOf(draft.table), 'mutations'];
-      draft.mutations = mutationsOf(this.#settings.kind, draft, (message) => this.#fault(at, message));
+      const { kind } = this.#settings;
+      const faultOf = (what: string) => (message: string) =>
+        this.#fault(['types', this.#pathOf(draft.table), what], message);
+      draft.mutations = mutationsOf(kind, draft, faultOf('mutations'));
+      draft.changes = changesOf(kind, draft, faultOf('changes'));
     }
     return {
       name: this.#source,
@@ -141,15 +150,18 @@ class ModelBuilder {
     const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isFilterable);
     const ends = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'];
     const changes = settings.mutations === undefined ? [] : ['Insert', 'Update', 'Key', 'Unique'];
+    const followed = settings.changes !== undefined;
     const made = [
       ...ends,
       ...changes,
+      ...(followed ? ['Change'] : []),
       ...(aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : []),
     ].map((end) => `${name}${end}`);
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
       this.#take(this.#roots, list, table.id, at, 'root field') &&
       (!aggregate || this.#take(this.#roots, `${list}Aggregate`, table.id, at, 'root field'));
+    if (free && followed) this.#take(this.#roots, `${list}Changed`, table.id, at, 'root field');
     if (free && key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
     const { limits = {} } = settings;
     const max = limits.max ?? Math.max(PAGE.max, limits.default ?? 0);

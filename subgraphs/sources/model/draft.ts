@@ -1,12 +1,20 @@
 import type { CatalogTable, Relation } from '../driver.ts';
 import type { TypeSettings } from './format.ts';
-import type { ModelColumn, ModelEnum, ModelMutations, ModelReference, ModelStubLink, ModelType } from './model.ts';
+import type {
+  ModelChanges,
+  ModelColumn,
+  ModelEnum,
+  ModelMutations,
+  ModelReference,
+  ModelStubLink,
+  ModelType,
+} from './model.ts';
 
 /** A type while links are still to be added. */
 export interface Draft {
   readonly table: CatalogTable;
   readonly settings: TypeSettings;
-  readonly type: Omit<ModelType, 'links' | 'references' | 'relation' | 'mutations' | 'linkedAcross'> & {
+  readonly type: Omit<ModelType, 'links' | 'references' | 'relation' | 'mutations' | 'changes' | 'linkedAcross'> & {
     linkedAcross: boolean;
     links: ModelType['links'][number][];
     references: ModelReference[];
@@ -17,6 +25,7 @@ export interface Draft {
    */
   readonly tenant: string | undefined;
   mutations?: ModelMutations | undefined;
+  changes?: ModelChanges | undefined;
   /** Fields by column. */
   readonly fieldOf: ReadonlyMap<string, string>;
 }

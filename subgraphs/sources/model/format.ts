@@ -124,6 +124,21 @@ const Type = z.strictObject({
       description:
         'Which changes of its rows there are, each with the scope that it takes, such as `sources:write`. None where it is absent.',
     }),
+  changes: z
+    .union(
+      [
+        z.literal('log').meta({
+          description:
+            'By the record that triggers of a PostgreSQL keep; `npm run sources:changes` prints what makes it.',
+        }),
+        z.strictObject({
+          column: column.meta({ description: 'A column that grows with each change, such as `updated_at`.' }),
+        }),
+      ],
+      'must be `log` or `{ column: … }`',
+    )
+    .optional()
+    .meta({ description: 'Whether there is a subscription to changes of its rows, and how it learns of them.' }),
   columns: z
     .record(z.string(), Column)
     .optional()

@@ -7,10 +7,12 @@ interface Kind {
   readonly schemas: readonly string[];
   /** Whether its rows can be changed. */
   readonly writes?: true;
+  /** Whether it can keep a record of changes. */
+  readonly records?: true;
 }
 
 export const KINDS = {
-  postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'], writes: true },
+  postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'], writes: true, records: true },
   qdrant: { schemes: ['qdrant:', 'qdrants:'], schemas: ['public'] },
   neo4j: { schemes: ['neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:'], schemas: ['graph'] },
   mongodb: { schemes: ['mongodb:', 'mongodb+srv:'], schemas: [] },

@@ -72,6 +72,9 @@ export interface ModelMutations {
   readonly held: readonly string[];
 }
 
+/** How changes of rows are followed: by the store's own record of them, or by a field that grows with each. */
+export type ModelChanges = { readonly kind: 'log' } | { readonly kind: 'column'; readonly field: string };
+
 export interface ModelType {
   readonly name: string;
   /** The root field of one row; undefined without a key. */
@@ -94,6 +97,8 @@ export interface ModelType {
   readonly relation: Relation;
   /** Undefined where rows are only read. */
   readonly mutations: ModelMutations | undefined;
+  /** Undefined where changes are not followed. */
+  readonly changes: ModelChanges | undefined;
 }
 
 export interface SourceModel {

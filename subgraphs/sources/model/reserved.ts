@@ -11,6 +11,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set([
     'MetadataFilter',
     'AggregateMeasure',
     'TimeBucket',
+    'RowChange',
   ],
   ...['ID', 'String', 'Int', 'Float', 'Boolean'].flatMap((name) => [name, `${name === 'ID' ? 'Id' : name}Filter`]),
   ...[

@@ -8,7 +8,9 @@ import { SOURCES } from '../bounds.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { lookupKey, type ModelColumn, type ModelEnum, type ModelType, type SourceModel } from '../model/model.ts';
+import { ChangeHub } from '../changes/hub.ts';
 import { addAggregate } from './aggregates.ts';
+import { addChangeKinds, addChanges } from './changes.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
 import { addMutations } from './mutations.ts';
 import { linkField, type Fields } from './links.ts';
@@ -17,14 +19,21 @@ import { scalarNames } from './scalars.ts';
 import { addStub, referenceOf } from './stubs.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
 
-/** @param audit keeps who changed what. @default nobody */
+export interface SchemaOptions {
+  /** Keeps who changed what. @default nobody */
+  readonly audit?: AuditSink['changed'];
+  /** Follows changes of rows. @default one of its own */
+  readonly hub?: ChangeHub;
+}
+
 export function buildSchema(
   model: SourceModel,
   driver: SourceDriver,
-  audit: AuditSink['changed'] = () => Promise.resolve(),
+  { audit = () => Promise.resolve(), hub = new ChangeHub() }: SchemaOptions = {},
 ): GraphQLSchema {
   const mutation = driver.write !== undefined && model.types.some(({ mutations }) => mutations !== undefined);
-  const subgraph = createSubgraphSchema({ query: true, mutation }, { exact: true });
+  const subscription = model.types.some(({ changes }) => changes !== undefined);
+  const subgraph = createSubgraphSchema({ query: true, mutation, subscription }, { exact: true });
   const { builder } = subgraph;
   const types = new Map(model.types.map((type) => [type.name, type]));
   // Keys of others may hold enums that are theirs.
@@ -37,6 +46,7 @@ export function buildSchema(
     source: model.source,
     driver,
     audit,
+    hub,
     loaders: createLoaders(driver),
     refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
     scalarOf: scalarNames(subgraph),
@@ -50,6 +60,8 @@ export function buildSchema(
   const stubs = new Map(model.stubs.map((stub) => [stub.name, addStub(parts, stub, typed)]));
   for (const type of model.types) addType(parts, type, enums, stubs);
   for (const type of model.types) addRoots(parts, type, enums);
+  const kinds = subscription ? addChangeKinds(parts) : undefined;
+  if (kinds !== undefined) for (const type of model.types) addChanges(parts, type, kinds);
   return subgraph.build();
 }
 

@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { graphql, parse, validate } from 'graphql';
+import { graphql, parse, subscribe, validate } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '#gateway/config/config.ts';
@@ -16,8 +16,10 @@ import { buildSchema } from '#subgraphs/graph-model/index.ts';
 import { parseModel } from '#subgraphs/graph-model/model/file.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { loggedTables } from '#ops/sources/logged.ts';
 import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
+import { changeLogSql } from '#subgraphs/sources/changes/postgres-log.ts';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
@@ -190,6 +192,33 @@ function tryLinks(): Promise<void> {
     for (const form of [/^\{ invoices\(/, /^\{ documents\(where: \{ customer/]) {
       const { text, answer } = blockOf(form);
       expect(await ask(text)).toEqual(JSON.parse(answer!));
+    }
+  })());
+}
+
+let changesTried: Promise<void> | undefined;
+/** The record of changes of sources.md, and what is told when somebody does what the page says. */
+function tryChanges(): Promise<void> {
+  return (changesTried ??= (async () => {
+    await shop();
+    const file = blocks.find(({ document, text }) => document === 'sources.md' && text.includes('changes:'))!.text;
+    const { text, answer } = blocks.find((block) => /^subscription \{ customersChanged/.test(block.text))!;
+    const settings = parseSources(file, 'sources.yaml').data.sources['shop']!;
+    const { tables } = loggedTables(settings, await shopDriver!.introspect(['public']));
+    const { url } = (await shopDatabase)!;
+    const owner = new pg.Client(url);
+    await owner.connect();
+    try {
+      await owner.query(changeLogSql(tables, { keep: '1 day', notify: true, reader: new URL(url).username }));
+      const { schema } = await shop(file);
+      const contextValue = createRequestContext({ tenantId: 'default', subject: 'docs', roles: [], scopes: [] });
+      const told = (await subscribe({ schema, document: parse(text), contextValue })) as AsyncGenerator;
+      await owner.query(`UPDATE customers SET balance = 11.00 WHERE name = 'Grace'`);
+      expect(JSON.parse(writeJson((await told.next()).value))).toEqual(JSON.parse(answer!));
+      await told.return(undefined);
+      await owner.query(`UPDATE customers SET balance = 0.10 WHERE name = 'Grace'`);
+    } finally {
+      await owner.end();
     }
   })());
 }
@@ -433,6 +462,8 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/^sources:[^]*\nlinks:/, 'yaml', tryLinks],
   [/CREATE TABLE invoices/, 'sql', tryLinks],
   [/bills\/2026|^\{ invoices\(|^\{ documents\(where: \{ customer/, 'graphql', tryLinks],
+  [/^sources:[^]*changes:/, 'yaml', tryChanges],
+  [/^subscription \{ customersChanged/, 'graphql', tryChanges],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
     /customers\(where|^\{ ordersAggregate|insertCustomers/,

@@ -4,7 +4,8 @@ import { toStoreError } from '#subgraphs/shared/postgres/errors.ts';
 import { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
 import { badUserInput, CodedError, conflict, forbidden } from '#subgraphs/shared/errors.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
-import { createSqlSource } from '../sql/source.ts';
+import { createSqlSource, type SqlConnections } from '../sql/source.ts';
+import { postgresChanges } from './changes.ts';
 import { postgresDialect } from './dialect.ts';
 import { introspect } from './introspect.ts';
 
@@ -25,14 +26,15 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
     settings: SETTINGS,
     errorOf: sourceError(name, variable),
   });
-  return createSqlSource(name, postgresDialect, {
+  const read: SqlConnections['read'] = async (context, statement) =>
+    await pool.transact(context, {
+      readOnly: true,
+      pipelined: true,
+      work: async (tx) => await tx.query<Record<string, unknown>>(statement),
+    });
+  const source = createSqlSource(name, postgresDialect, {
     introspect: async (schemas) => await pool.lend(async (client) => await introspect(client, schemas)),
-    read: async (context, statement) =>
-      await pool.transact(context, {
-        readOnly: true,
-        pipelined: true,
-        work: async (tx) => await tx.query<Record<string, unknown>>(statement),
-      }),
+    read,
     write: async (context, work) =>
       await pool.transact(context, {
         work: async (tx) => await work((statement) => tx.query<Record<string, unknown>>(statement)),
@@ -40,6 +42,7 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
     probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
   });
+  return { ...source, changes: postgresChanges(read, pool, `The source ${name}`) };
 }
 
 /** A text that is no value of its type, or none that fits; a NUL character. */

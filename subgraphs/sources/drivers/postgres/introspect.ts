@@ -1,5 +1,6 @@
 /** What a database says of itself: the catalogue, read in one statement for each kind of thing. */
 import { grouped } from '#subgraphs/shared/grouped.ts';
+import { TRIGGER } from '../../changes/postgres-log.ts';
 import type { Catalog, CatalogColumn, CatalogEnum, CatalogForeignKey, CatalogTable, ValueKind } from '../../driver.ts';
 
 /** A connection that is lent. */
@@ -14,6 +15,9 @@ interface TableRow {
   kind: string;
   comment: string | null;
   rows: string;
+  /** Arguments of the trigger that records changes: the table, and the columns. Each ends in a NUL. */
+  logged: Buffer | null;
+  policies: boolean;
 }
 
 interface ColumnRow {
@@ -53,7 +57,9 @@ const TABLES = `
          obj_description(c.oid, 'pg_class') AS comment,
          CASE WHEN c.relkind = 'p'
               THEN (SELECT sum(nullif(p.reltuples, -1)) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid WHERE i.inhparent = c.oid)
-              ELSE c.reltuples END::bigint::text AS rows
+              ELSE c.reltuples END::bigint::text AS rows,
+         c.relrowsecurity AS policies,
+         (SELECT t.tgargs FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${TRIGGER}' AND t.tgenabled <> 'D') AS logged
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND NOT c.relispartition
     AND has_any_column_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
@@ -165,7 +171,7 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
     return found.every((name) => name !== undefined) ? found : undefined;
   };
   return {
-    tables: tables.rows.map(({ oid, schema, name, kind, comment, rows }) => {
+    tables: tables.rows.map(({ oid, schema, name, kind, comment, rows, logged, policies }) => {
       const own = (columnsOf.get(oid) ?? []).map(columnOf);
       const nullable = new Set(own.filter((column) => column.nullable).map((column) => column.name));
       const sets = (uniquesOf.get(oid) ?? []).flatMap(({ columns: numbers, primary }) => {
@@ -188,6 +194,8 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
             ? []
             : [{ columns: from, to: ids.get(found.to)!, toColumns: to }];
         }),
+        ...(logged === null ? {} : { logged: logged.toString().split('\0').slice(1, -1) }),
+        ...(policies ? { policies } : {}),
         ...(rows === null || Number(rows) < 0 ? {} : { rows: Number(rows) }),
       };
     }),

@@ -31,18 +31,13 @@ export function isTenantOf({ tenant, onlyTenant }: Relation, tenantId: string): 
 }
 
 export function listStatement(dialect: SqlDialect, request: ListRequest, tenantId: string): SqlStatement {
-  const { relation, fields, texts, order, after, offset, limit, parents } = request;
+  const { relation, order, after, offset, limit, parents } = request;
   const table = new Aliased(dialect, relation, tenantId);
   const levels = order.map(({ field, direction }) =>
     dialect.level(table.ref(field), columnIn(relation, field), direction),
   );
   const rows: Rows = {
-    selected: [
-      ...fields.map((field, index) =>
-        named(dialect.selected(table.ref(field), columnIn(relation, field)), `v${index}`),
-      ),
-      ...texts.map((field, index) => named(dialect.textOf(table.ref(field), columnIn(relation, field)), `t${index}`)),
-    ],
+    selected: selectedOf(dialect, request, (field) => table.ref(field)).map(({ value, name }) => named(value, name)),
     from: table.from,
     conditions: [...table.conditions(request), ...(after === undefined ? [] : [behind(levels, after)])],
     order: levels.map((level) => dialect.sorted(level)),
@@ -80,10 +75,30 @@ export function aggregateStatement(
   return compiled(dialect, aggregateSql(aggregates(columnOf), request, rows));
 }
 
-/** What a row of {@link listStatement} holds. */
+type Wanted = Pick<ListRequest, 'relation' | 'fields' | 'texts'>;
+
+/** What is selected of a row for {@link rowOf}, by names. */
+export function selectedOf(
+  dialect: SqlDialect,
+  { relation, fields, texts }: Wanted,
+  refOf: (field: string) => Sql,
+): { readonly value: Sql; readonly name: string }[] {
+  return [
+    ...fields.map((field, index) => ({
+      value: dialect.selected(refOf(field), columnIn(relation, field)),
+      name: `v${index}`,
+    })),
+    ...texts.map((field, index) => ({
+      value: dialect.textOf(refOf(field), columnIn(relation, field)),
+      name: `t${index}`,
+    })),
+  ];
+}
+
+/** What a row with {@link selectedOf} holds. */
 export function rowOf(
   dialect: SqlDialect,
-  { relation, fields, texts }: ListRequest,
+  { relation, fields, texts }: Wanted,
   row: Readonly<Record<string, unknown>>,
 ): SourceRow {
   const values: Record<string, unknown> = {};
@@ -105,12 +120,15 @@ export class Aliased {
   readonly #relation: Relation;
   readonly #tenantId: string;
   readonly #depth: number;
+  readonly #rows: Sql;
 
-  constructor(dialect: SqlDialect, relation: Relation, tenantId: string, depth = 0) {
+  /** @param rows what has them. @default the table itself */
+  constructor(dialect: SqlDialect, relation: Relation, tenantId: string, depth = 0, rows = dialect.table(relation)) {
     this.#dialect = dialect;
     this.#relation = relation;
     this.#tenantId = tenantId;
     this.#depth = depth;
+    this.#rows = rows;
   }
 
   get #alias(): string {
@@ -118,7 +136,7 @@ export class Aliased {
   }
 
   get from(): Sql {
-    return sql`${this.#dialect.table(this.#relation)} AS ${sql.id(this.#alias)}`;
+    return sql`${this.#rows} AS ${sql.id(this.#alias)}`;
   }
 
   ref(field: string): Sql {
