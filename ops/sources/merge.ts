@@ -4,7 +4,10 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
 import type { KindName } from '#subgraphs/sources/model/kinds.ts';
 import type { AcrossInput, LinkInput, TypeInput } from '#subgraphs/sources/model/format.ts';
+import { typesMadeOf } from '#subgraphs/sources/model/build.ts';
 import { canBeWritten } from '#subgraphs/sources/model/mutations.ts';
+import { itemName, listName, typeName } from '#subgraphs/sources/model/names.ts';
+import { RESERVED_TYPES } from '#subgraphs/sources/model/reserved.ts';
 
 /** What is said of a table from elsewhere than its database. */
 export interface SaidTable {
@@ -88,9 +91,13 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
   const idOf = (table: CatalogTable): string => (several ? table.id : table.name);
   const known = new Set(types.items.map(({ key }) => String((key as { value?: unknown }).value ?? key)));
   const fresh = catalog.tables.filter((table) => !known.has(table.id) && !known.has(table.name));
+  const names = new Names(catalog, String(source.get('prefix') ?? ''));
+  for (const { key, value } of types.items) names.take(String((key as { value?: unknown }).value ?? key), value);
   for (const table of fresh) {
     const given = said?.tables.get(table.id);
-    types.set(document.createNode(idOf(table)), entryOf(document, given?.entry ?? {}));
+    const name = given?.entry.hide === true ? undefined : names.free(table, given?.entry.name);
+    const entry = { ...(name === undefined ? {} : { name }), ...given?.entry };
+    types.set(document.createNode(idOf(table)), entryOf(document, entry));
     const about = aboutTable(table, catalog);
     const why = given?.about === undefined ? '' : `\n ${oneLine(given.about)}`;
     const mutations = given?.entry.mutations === undefined && given?.entry.hide !== true && canBeWritten(kind, table);
@@ -175,6 +182,45 @@ function addLinks(document: Document, to: YAMLMap, links: readonly { from: strin
     list.add(node);
   }
 }
+
+/** Which names of types are taken, so that what is written is served as it is. */
+class Names {
+  readonly #prefix: string;
+  readonly #taken: Set<string>;
+
+  constructor({ enums }: Catalog, prefix: string) {
+    this.#prefix = prefix;
+    const own = enums.map(({ name }) => prefix + typeName(name));
+    this.#taken = new Set([...RESERVED_TYPES, ...own, ...own.map((name) => `${name}Filter`)]);
+  }
+
+  #own(table: string): string {
+    return this.#prefix + typeName(itemName(table));
+  }
+
+  /** Of a type that the file has. @param id as it is named there */
+  take(id: string, settings: unknown): void {
+    const said = settings instanceof YAMLMap ? settings.get('name') : undefined;
+    this.#add(typeof said === 'string' ? said : this.#own(id.slice(id.lastIndexOf('.') + 1)));
+  }
+
+  /** @returns a name for it, where its own is taken; undefined where none need be said */
+  free({ name: table }: CatalogTable, given: string | undefined): string | undefined {
+    const own = given ?? this.#own(table);
+    if (own === '') return undefined;
+    const more = Array.from({ length: this.#taken.size }, (_, index) => `${own}Row${index === 0 ? '' : index + 1}`);
+    const name = [own, ...more].find((each) => made(each).every((type) => !this.#taken.has(type))) ?? own;
+    this.#add(name);
+    return name === own || given !== undefined ? undefined : name;
+  }
+
+  #add(name: string): void {
+    for (const type of made(name)) this.#taken.add(type);
+  }
+}
+
+/** What is taken with a name, fields of the query included, which are no types. */
+const made = (name: string): string[] => [...typesMadeOf(name), ` ${itemName(name)}`, ` ${listName(name)}`];
 
 function pairOf(map: YAMLMap, key: string): Pair<Node> {
   const pair = map.items.find((item) => String((item.key as { value?: unknown }).value ?? item.key) === key)!;

@@ -54,6 +54,15 @@ const AGGREGATE_TYPES = [
   ...['Group', 'GroupBy', 'Having', 'GroupOrder'],
 ];
 
+/** All types that are made of one of this name. @param parts what it has @default everything */
+export const typesMadeOf = (name: string, parts = { mutations: true, followed: true, aggregate: true }): string[] =>
+  [
+    ...['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'],
+    ...(parts.mutations ? ['Insert', 'Update', 'Key', 'Unique'] : []),
+    ...(parts.followed ? ['Change'] : []),
+    ...(parts.aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : []),
+  ].map((end) => `${name}${end}`);
+
 class ModelBuilder {
   readonly #source: string;
   readonly #settings: SourceSettings;
@@ -148,15 +157,8 @@ class ModelBuilder {
     // What is made of a name that is taken is taken too: one fault says it.
     const models = columns.map(({ model }) => model);
     const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isFilterable);
-    const ends = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'];
-    const changes = settings.mutations === undefined ? [] : ['Insert', 'Update', 'Key', 'Unique'];
     const followed = settings.changes !== undefined;
-    const made = [
-      ...ends,
-      ...changes,
-      ...(followed ? ['Change'] : []),
-      ...(aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : []),
-    ].map((end) => `${name}${end}`);
+    const made = typesMadeOf(name, { mutations: settings.mutations !== undefined, followed, aggregate });
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
       this.#take(this.#roots, list, table.id, at, 'root field') &&
