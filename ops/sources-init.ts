@@ -73,6 +73,8 @@ async function main(): Promise<number> {
     console.log(
       `${before === undefined ? 'Wrote' : 'Added to'} ${path}: ${added} ${added === 1 ? 'table or view' : 'tables and views'} of ${name}${before === undefined ? '' : ' that it did not have'}.`,
     );
+  for (const { name, why } of sources.flatMap(({ catalog }) => catalog.unread ?? []))
+    console.log(`Left out: ${name}, ${why}.`);
   for (const each of merged.flatMap(({ gone }) => gone))
     console.log(`Gone from the database, and still in the file: ${each}`);
   if (notes.length > 0) console.log(`\nNot carried over, or not as it was (${notes.length}):`);

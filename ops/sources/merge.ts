@@ -246,6 +246,7 @@ function aboutTable(table: CatalogTable, { enums }: Catalog): string {
               .join(', ')})`;
       return `  ${name}: ${native.replace(/^pg_catalog\./, '').replaceAll('"', '')}${list ? '[]' : ''}${nullable ? '' : ' not null'}${values}${comment === undefined ? '' : `: ${oneLine(comment)}`}`;
     }),
+    ...(table.unread ?? []).map(({ name, why }) => `  ${name}: left out, ${why}`),
     ...table.foreignKeys.map(
       ({ columns, to, toColumns }) => `  ${columns.join(', ')} → ${to} (${toColumns.join(', ')})`,
     ),

@@ -127,6 +127,11 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   orderFields: { what: 'The most fields that one order names.', unit: 'fields', default: 5 },
   answerCharacters: { what: "How much of a refusing store's answer the log has.", unit: 'characters', default: 500 },
   enumValues: { what: 'The most values of an enum that the file says.', unit: 'values', default: 200 },
+  clickhouseIdleMs: {
+    what: 'How long a connection to a ClickHouse is kept that nobody uses, at the most: servers end theirs after three seconds.',
+    unit: 'ms',
+    default: 2_500,
+  },
   prepared: {
     what: 'How many statements of one connection to a MariaDB stay prepared.',
     unit: 'statements',

@@ -46,6 +46,13 @@ export interface CatalogForeignKey {
   readonly toColumns: readonly string[];
 }
 
+/** What the store has and the API cannot read. */
+export interface Unread {
+  readonly name: string;
+  /** Such as `it holds states of an aggregate`. */
+  readonly why: string;
+}
+
 /** A table, or what is read as one. */
 export interface CatalogTable {
   /** `<schema>.<name>`. */
@@ -60,6 +67,8 @@ export interface CatalogTable {
   /** All sets of columns of which no two rows have the same. */
   readonly uniques: readonly (readonly string[])[];
   readonly foreignKeys: readonly CatalogForeignKey[];
+  /** Columns that are left out. @default none */
+  readonly unread?: readonly Unread[];
   /** About how many rows there are, by the store's own statistics; undefined where it has none. */
   readonly rows?: number;
   /** The columns of which the store's own record of changes tells; undefined where changes of this table are not recorded. */
@@ -79,6 +88,8 @@ export interface CatalogEnum {
 export interface Catalog {
   readonly tables: readonly CatalogTable[];
   readonly enums: readonly CatalogEnum[];
+  /** Tables that are left out; those that the user may not read are not known. @default none */
+  readonly unread?: readonly Unread[];
   /** Whether the store has no types of its own: what columns hold was seen in some rows, and the file may say otherwise. */
   readonly typeless?: boolean;
 }

@@ -28,6 +28,7 @@ const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<Source
   mongodb: async (options) => (await import('./drivers/mongodb/index.ts')).createMongodbSource(options),
   s3: async (options) => (await import('./drivers/s3/index.ts')).createS3Source(options),
   sqlite: async (options) => (await import('./drivers/sqlite/index.ts')).createSqliteSource(options),
+  clickhouse: async (options) => (await import('./drivers/clickhouse/index.ts')).createClickhouseSource(options),
   mariadb: async (options) => (await import('./drivers/mariadb/index.ts')).createMariadbSource(options),
 };
 

@@ -118,6 +118,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'ops/ingest/first-run.ts: CORPUS_VERSION',
   ],
   "What MariaDB's decimals hold, and how many digits its averages have.": [
+    'subgraphs/sources/drivers/clickhouse/types.ts: DIGITS',
     'subgraphs/sources/drivers/mariadb/aggregates.ts: DIGITS',
     'subgraphs/sources/drivers/mariadb/aggregates.ts: digits = 20',
   ],
@@ -156,6 +157,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/shared/neo4j/errors.ts: OLDEST_NEO4J',
     'subgraphs/shared/postgres/errors.ts: OLDEST_POSTGRES',
     'subgraphs/vector/drivers/postgres/extension.ts: OLDEST_PGVECTOR',
+    'subgraphs/sources/drivers/clickhouse/index.ts: OLDEST',
   ],
   'Names of locks.': [
     'subgraphs/shared/postgres/migrations.ts: MIGRATION_LOCK',

@@ -19,6 +19,7 @@ const STORE_CLIENTS: Record<string, string> = {
   '@neo4j': 'neo4j',
   '@qdrant': 'qdrant',
   mongodb: 'mongodb',
+  '@clickhouse': 'clickhouse',
   '@aws-sdk': 's3',
   openai: 'openai',
   ioredis: 'redis',

@@ -14,8 +14,6 @@ import { aggregate, aggregates, answered, normal, queryOf, type Kinds } from './
 import { oracleOf, statementsOf, withoutCursors, type Collated, type Rows } from './sources-oracle.ts';
 import { SHOP, shopRows, STATUS, type Row, type ShopRows, type ShopTable } from './sources-shop.ts';
 
-const { matching, randomFilter } = oracleOf(SHOP);
-
 /** A store that holds the shop with these rows of each tenant. */
 export interface OpenShop extends AsyncDisposable {
   readonly driver: SourceDriver;
@@ -94,6 +92,8 @@ export async function tryQueries(
 export interface SourceTraits {
   /** How many random queries; a fifth of them groups rows. @default 200 */
   readonly queries?: number;
+  /** The shop's tables as the store has them. @default {@link SHOP} */
+  readonly tables?: typeof SHOP;
   /** What the file has to say of the shop in a store without types and keys: lines below the source. @default nothing */
   readonly file?: string;
   /** Whether filters along links are part of the one statement. @default true */
@@ -114,6 +114,7 @@ export function describeSource(
   open: (rows: Readonly<Record<string, ShopRows>>) => Promise<OpenShop>,
   {
     queries = 200,
+    tables = SHOP,
     file: more = '',
     joins = true,
     steps = 1,
@@ -132,7 +133,8 @@ export function describeSource(
   const TENANTS = Object.fromEntries(Object.entries(ROWS).map(([tenant, rows]) => [tenant, keptRows(rows)]));
   const asked = Number(SOURCE_QUERIES ?? queries);
   const grouped = hasAggregates ? Math.floor(asked / 5) : 0;
-  const leads = leadsAlong(SHOP);
+  const leads = leadsAlong(tables);
+  const { matching, randomFilter } = oracleOf(tables);
   describe(`a source: ${kind}`, () => {
     let shop: OpenShop;
     let ask: Ask;
@@ -154,14 +156,14 @@ export function describeSource(
     });
 
     test(`answers ${asked - grouped} random queries as rows in memory do, one statement for each level`, async () => {
-      await tryQueries(SHOP, { count: asked - grouped, tenants: TENANTS, ask, joins, steps, collated });
+      await tryQueries(tables, { count: asked - grouped, tenants: TENANTS, ask, joins, steps, collated });
     }, 300_000);
 
     // A store without them has no such test, rather than one that is skipped.
     if (hasAggregates)
       test(`answers ${grouped} random aggregates as rows in memory do, one statement each`, async () => {
-        for (const name of Object.keys(SHOP) as (keyof typeof SHOP)[]) {
-          const { list, filter, fields } = SHOP[name];
+        for (const name of Object.keys(tables) as (keyof typeof SHOP)[]) {
+          const { list, filter, fields } = tables[name];
           const kinds = Object.fromEntries(Object.entries(fields).map(([field, [, kind]]) => [field, kind])) as Kinds;
           const rows = TENANTS['acme']!;
           const asking = fc.tuple(aggregates(kinds, rows[name]), fc.option(fc.integer({ min: 0 }), { nil: undefined }));

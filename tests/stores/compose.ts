@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { missingPrograms, runClient } from './provision/clients.ts';
+import { clickhouse } from './provision/clickhouse.ts';
 import { mariadb } from './provision/mariadb.ts';
 import { mongodb } from './provision/mongodb.ts';
 import { neo4j } from './provision/neo4j.ts';
@@ -89,6 +90,13 @@ const SERVICES: readonly Service[] = [
     suites: suitesOf(mariadb),
     port: 3306,
     env: (address, password) => ({ TEST_MARIADB_URL: `mariadb://root:${password}@${address}/` }),
+  },
+  {
+    name: 'clickhouse',
+    title: 'ClickHouse',
+    suites: suitesOf(clickhouse),
+    port: 8123,
+    env: (address, password) => ({ TEST_CLICKHOUSE_URL: `clickhouse://tests:${password}@${address}/` }),
   },
   {
     name: 'mongodb',

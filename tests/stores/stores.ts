@@ -1,3 +1,4 @@
+import { clickhouse } from './provision/clickhouse.ts';
 import { keycloak } from './provision/keycloak.ts';
 import { mariadb } from './provision/mariadb.ts';
 import { mongodb } from './provision/mongodb.ts';
@@ -19,6 +20,7 @@ export const STORES: readonly Store[] = [
   mongodb,
   postgres,
   mariadb,
+  clickhouse,
   qdrant,
   redis,
   toxiproxy,

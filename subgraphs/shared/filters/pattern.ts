@@ -295,7 +295,7 @@ export const toPostgres = ({ ignoreCase, node }: Pattern): string =>
   // `***:` says what follows is an advanced regular expression, whatever the server is set to.
   `***:${ignoreCase ? '(?i)' : ''}${write(node, POSTGRES)}`;
 
-/** For PCRE and ICU, found anywhere, whatever the column's collation says of case. */
+/** For PCRE, ICU and RE2, found anywhere, whatever the column's collation says of case. */
 export const toPerl = ({ ignoreCase, node }: Pattern): string => `(?s${ignoreCase ? 'i' : '-i'})${write(node, JAVA)}`;
 
 /** For JavaScript's own, found anywhere. */

@@ -31,6 +31,8 @@ export interface AggregateDialect {
   holds(measure: Measure, value: Sql, condition: LeafCondition): Sql;
   /** A level of the order of groups; nulls are the largest. */
   sorted(by: Grouping | Measure, value: Sql, direction: GroupOrder['direction']): Sql;
+  /** What holds where a condition does not, or is null. @default `IS NOT TRUE` */
+  not?(condition: Sql): Sql;
   /** What makes all rows one group, where there are none too. */
   readonly all: Sql;
 }
@@ -71,10 +73,15 @@ export function aggregateSql(
   const condition =
     having === undefined
       ? sql``
-      : sql` HAVING ${combined(having, (leaf) => {
-          const { measure, value } = byName.get(leaf.column)!;
-          return dialect.holds(measure, value, leaf);
-        })}`;
+      : sql` HAVING ${combined(
+          having,
+          (leaf) => {
+            const { measure, value } = byName.get(leaf.column)!;
+            return dialect.holds(measure, value, leaf);
+          },
+          undefined,
+          dialect.not,
+        )}`;
   const listed = (parts: readonly Sql[], none: Sql): Sql => (parts.length === 0 ? none : sql.join(parts));
   return sql<AggregateRow>`SELECT ${listed(selected, sql`count(*) AS n`)} FROM (SELECT ${listed(inner, sql`1 AS n`)} ${rows}) AS r${
     // Not nothing: without anything to group by and to measure, every row would be a group.

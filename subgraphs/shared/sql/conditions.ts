@@ -14,22 +14,25 @@ const noLinks: LinkedRows = (link) => {
   throw new Error(`A filter leads along a link that is not known: ${link}.`);
 };
 
-/** An expression that is true for the rows that match; false or null for all others. */
+/** Not `NOT`: what is null is no match, so its opposite is one. */
+const isNotTrue = (condition: Sql): Sql => sql`(${condition}) IS NOT TRUE`;
+
+/** An expression that is true for the rows that match; false or null for all others. @param not the opposite, which null has too */
 export function combined(
   condition: Condition,
   leaf: (condition: LeafCondition) => Sql,
   linked: LinkedRows = noLinks,
+  not: (condition: Sql) => Sql = isNotTrue,
 ): Sql {
   switch (condition.kind) {
     case 'and':
     case 'or': {
       if (condition.of.length === 0) return condition.kind === 'and' ? sql`true` : sql`false`;
-      const parts = condition.of.map((part) => combined(part, leaf, linked));
+      const parts = condition.of.map((part) => combined(part, leaf, linked, not));
       return sql`(${sql.join(parts, condition.kind === 'and' ? sql` AND ` : sql` OR `)})`;
     }
-    // Not `NOT`: what is null is no match, so its opposite is one.
     case 'not':
-      return sql`(${combined(condition.of, leaf, linked)}) IS NOT TRUE`;
+      return not(combined(condition.of, leaf, linked, not));
     case 'linked':
       return linked(condition.link, condition.of);
     default:

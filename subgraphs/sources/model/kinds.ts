@@ -18,6 +18,7 @@ export const KINDS = {
   mongodb: { schemes: ['mongodb:', 'mongodb+srv:'], schemas: [] },
   s3: { schemes: ['s3:', 's3+http:'], schemas: [] },
   sqlite: { schemes: ['sqlite:'], schemas: ['main'] },
+  clickhouse: { schemes: ['clickhouse:', 'clickhouses:'], schemas: [] },
   mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [], writes: true },
 } as const satisfies Readonly<Record<string, Kind>>;
 

@@ -452,6 +452,8 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   // tests/contract/sources-mongodb.test.ts asks it of a MongoDB.
   [/^sources:[^]*kind: mongodb/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   [/^\{ tickets\([^]*assignee/, 'graphql', ({ text }) => void parse(text)],
+  // tests/contract/sources-clickhouse.test.ts reads a ClickHouse.
+  [/^sources:[^]*kind: clickhouse/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   [/^sources:[^]*kind: s3/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   // tests/contract/sources-s3.test.ts asks it of a bucket.
   [/CREATE TABLE letters/, 'sql', ({ text }) => expect(text).toContain('scan_key')],

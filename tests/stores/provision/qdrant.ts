@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { missingPrograms, runClient } from './clients.ts';
+import { missingPrograms } from './clients.ts';
 import { startServer } from './server.ts';
-import { NotProvisioned, type Store } from './store.ts';
+import type { Store } from './store.ts';
 import { QDRANT_EDGE } from './versions.ts';
-import { cached, type Workplace } from './workplace.ts';
+import { unpackWheel } from './wheel.ts';
+import { cached } from './workplace.ts';
 
 const wheel = QDRANT_EDGE.wheels[`${process.platform}-${process.arch}`];
 const folderName = `qdrant-edge-${QDRANT_EDGE.version}-${wheel?.sha256.slice(0, 16)}`;
@@ -32,7 +33,14 @@ export const qdrant: Store = {
     return await missingPrograms('python3');
   },
   start: async (workplace) => {
-    const packages = await cached(workplace, folderName, (folder) => fetch(workplace, folder));
+    const packages = await cached(workplace, folderName, (folder) =>
+      unpackWheel(workplace, folder, {
+        name: 'qdrant-edge-py',
+        version: QDRANT_EDGE.version,
+        ...wheel!,
+        size: '12 MB',
+      }),
+    );
     const folder = join(workplace.data, 'qdrant');
     await mkdir(folder);
     const key = randomBytes(16).toString('hex');
@@ -48,23 +56,3 @@ export const qdrant: Store = {
     };
   },
 };
-
-async function fetch(workplace: Workplace, folder: string): Promise<void> {
-  workplace.say(`qdrant: pip download qdrant-edge-py ${QDRANT_EDGE.version} (12 MB) …`);
-  const downloads = join(workplace.data, 'qdrant-wheel');
-  await mkdir(downloads);
-  const requirements = join(downloads, 'requirements.txt');
-  await writeFile(requirements, `qdrant-edge-py==${QDRANT_EDGE.version} --hash=sha256:${wheel!.sha256}\n`);
-  await runClient(
-    'python3',
-    [
-      ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--require-hashes', '--quiet'],
-      ...['--platform', wheel!.platform, '-d', downloads, '-r', requirements],
-    ],
-    { cwd: downloads },
-  );
-  const file = (await readdir(downloads)).find((name) => name.endsWith('.whl'));
-  if (!file) throw new NotProvisioned('pip delivered no wheel.');
-  await runClient('python3', ['-m', 'zipfile', '-e', join(downloads, file), folder], { cwd: downloads });
-  await rm(downloads, { recursive: true });
-}

@@ -36,6 +36,29 @@ export const PGVECTOR = {
   } as Record<string, { platform: string; sha256: string } | undefined>,
 } as const;
 
+/** From PyPI: the engine of ClickHouse 26.9 as a library. */
+export const CHDB = {
+  version: '26.9.0',
+  wheels: {
+    'linux-x64': {
+      platform: 'manylinux2014_x86_64',
+      sha256: '707e2ec3fe0f7953bac97942eaeb7a1ed1d66b1e56ecef3f0aa2130f61f6e735',
+    },
+    'linux-arm64': {
+      platform: 'manylinux2014_aarch64',
+      sha256: '46148d3fc1edd6d6f701922be0f18e2aa6e60349e418b430e69bbb87ab6b95a9',
+    },
+    'darwin-arm64': {
+      platform: 'macosx_11_0_arm64',
+      sha256: 'bc2d2baedc038ba04be59d97d9ded4f87a3fbe05c3820f93d90e508b1e541ad0',
+    },
+    'darwin-x64': {
+      platform: 'macosx_10_15_x86_64',
+      sha256: '0d24d78969f7ab41d5303c148b7cf64880fa017507bbed9c9b8799b29c26723f',
+    },
+  } as Record<string, { platform: string; sha256: string } | undefined>,
+} as const;
+
 /**
  * From PyPI: the engine of Qdrant 1.19 as a library. 0.9 has the engine of 1.20, whose searches no longer come back
  * empty where a graph's entry point fails the filter, which is what the oldest supported server does.

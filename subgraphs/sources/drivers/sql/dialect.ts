@@ -26,6 +26,14 @@ export interface Rows {
   readonly offset: number | undefined;
 }
 
+/** Two columns that are equal at the ends of a link. */
+export interface LinkedEnds {
+  readonly own: Sql;
+  readonly column: RelationColumn;
+  readonly other: Sql;
+  readonly otherColumn: RelationColumn;
+}
+
 export interface SqlDialect {
   /** Writes identifiers and parameters. */
   readonly compiler: Parameters<RawBuilder<unknown>['compile']>[0];
@@ -48,10 +56,18 @@ export interface SqlDialect {
   /** Levels as an order, in which what has no value is the largest. */
   sorted(level: Level): Sql;
   condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
+  /** What holds where a condition does not, or is null. @default `IS NOT TRUE` */
+  not?(condition: Sql): Sql;
+  /** Whether a link leads to rows of a table that fulfil conditions. @default `EXISTS`, which names the row itself */
+  leads?(ends: readonly LinkedEnds[], from: Sql, conditions: readonly Sql[]): Sql;
   /** Its part of aggregates over these columns; absent where the API has none of its. */
   aggregates?(columnOf: (field: string) => { readonly ref: Sql; readonly column: RelationColumn }): AggregateDialect;
   /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */
   parents(columns: readonly RelationColumn[], keys: readonly (readonly string[])[]): Sql;
+  /** Parents and a table beside each other; conditions join them. @default `CROSS JOIN`, parents first */
+  beside?(parents: Sql, from: Sql): Sql;
+  /** What a column must be for rows of parents with such keys, where that spares the table's other rows; else undefined. */
+  among?(ref: Sql, column: RelationColumn, texts: readonly string[]): Sql | undefined;
   /** Rows of each parent, each with its own limit and order; the parent's place is `at`. */
   ofEach(parents: Sql, rows: Rows): Sql;
 }

@@ -58,7 +58,7 @@ export function countStatement(dialect: SqlDialect, request: CountRequest, tenan
     dialect,
     parents === undefined
       ? sql`SELECT 1 AS at, count(*) AS count FROM ${table.from}${conditions}`
-      : sql`SELECT p.at, count(*) AS count FROM ${parentsSql(dialect, relation, parents)} CROSS JOIN ${table.from}${conditions} GROUP BY p.at`,
+      : sql`SELECT p.at AS at, count(*) AS count FROM ${(dialect.beside ?? crossed)(parentsSql(dialect, relation, parents), table.from)}${conditions} GROUP BY p.at`,
   );
 }
 
@@ -151,6 +151,10 @@ export class Aliased {
         const column = columnIn(this.#relation, field);
         return this.#dialect.isLinked(sql`${sql.id('p', `k${index}`)}`, column, this.ref(field), column);
       }),
+      ...(parents?.fields ?? []).flatMap((field, index) => {
+        const texts = parents!.keys.map((key) => key[index]!);
+        return this.#dialect.among?.(this.ref(field), columnIn(this.#relation, field), texts) ?? [];
+      }),
       ...(where === undefined ? [] : [this.#condition(where)]),
     ];
   }
@@ -175,12 +179,18 @@ export class Aliased {
       (link, of) => {
         const { to, pairs } = this.#relation.links[link]!;
         const other = new Aliased(this.#dialect, to, this.#tenantId, this.#depth + 1);
-        const joined = pairs.map(([own, theirs]) =>
-          this.#dialect.isLinked(this.ref(own), columnIn(this.#relation, own), other.ref(theirs), columnIn(to, theirs)),
-        );
-        const conditions = [...joined, ...other.conditions({ where: of })];
-        return sql`EXISTS (SELECT 1 FROM ${other.from}${whereSql(conditions)})`;
+        const ends = pairs.map(([own, theirs]) => ({
+          own: this.ref(own),
+          column: columnIn(this.#relation, own),
+          other: other.ref(theirs),
+          otherColumn: columnIn(to, theirs),
+        }));
+        const conditions = other.conditions({ where: of });
+        if (this.#dialect.leads !== undefined) return this.#dialect.leads(ends, other.from, conditions);
+        const joined = ends.map((each) => this.#dialect.isLinked(each.own, each.column, each.other, each.otherColumn));
+        return sql`EXISTS (SELECT 1 FROM ${other.from}${whereSql([...joined, ...conditions])})`;
       },
+      this.#dialect.not,
     );
   }
 }
@@ -190,10 +200,12 @@ export function rowsSql({ selected, from, conditions, order, limit, offset }: Ro
   return sql`SELECT ${selected.length === 0 ? sql`1` : sql.join(selected)} FROM ${from}${whereSql(conditions)}${orderBy(order)} LIMIT ${sql.lit(limit)}${offset === undefined ? sql`` : sql` OFFSET ${sql.lit(offset)}`}`;
 }
 
+const crossed = (parents: Sql, from: Sql): Sql => sql`${parents} CROSS JOIN ${from}`;
+
 /** Rows of each parent by numbering them, where the store has no `LATERAL`. */
 export function windowed(parents: Sql, { selected, from, conditions, order, limit, offset = 0 }: Rows): Sql {
   const number = sql`row_number() OVER (PARTITION BY p.at${orderBy(order)})`;
-  return sql`SELECT r.* FROM (SELECT p.at, ${sql.join([...selected, named(number, 'rn')])} FROM ${parents} CROSS JOIN ${from}${whereSql(conditions)}) AS r WHERE r.rn > ${sql.lit(offset)} AND r.rn <= ${sql.lit(offset + limit)} ORDER BY r.at, r.rn`;
+  return sql`SELECT r.* FROM (SELECT p.at, ${sql.join([...selected, named(number, 'rn')])} FROM ${crossed(parents, from)}${whereSql(conditions)}) AS r WHERE r.rn > ${sql.lit(offset)} AND r.rn <= ${sql.lit(offset + limit)} ORDER BY r.at, r.rn`;
 }
 
 /** What is null sorts as the largest, where the store sorts it as the least. */
