@@ -235,8 +235,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     // One whose schema is not in the project: it is made of the operator's file.
     const graphModel = options.subgraphs === undefined ? await mountGraphModel(config) : undefined;
     if (graphModel !== undefined) endings.add(() => graphModel.subgraph.close());
-    const sources =
-      options.subgraphs === undefined ? await mountSources(config, log, () => mounted.ports.auditSink) : undefined;
+    const sources = options.subgraphs === undefined ? await mountSources(config, log, () => mounted.ports) : undefined;
     endings.add(async () => sources?.close());
     const mounted = mountInOrder({
       deps: async (): Promise<MountDeps> => ({

@@ -5,7 +5,7 @@ import type { AdditionalSubgraphs, MadeEntry } from '#gateway/supergraph/manager
 import { LOCAL, SupergraphError } from '#gateway/supergraph/supergraph-file.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
-import type { AuditSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 export interface MountedSources {
@@ -15,11 +15,11 @@ export interface MountedSources {
   close(): Promise<void>;
 }
 
-/** @param audit the audit log; undefined while it is not there yet, and where there is none */
+/** @param ports what subgraphs provide, which may not be there yet: the audit log, and what makes vectors of texts */
 export async function mountSources(
   config: Config,
   log: Logger,
-  audit: () => AuditSink | undefined,
+  ports: () => { readonly auditSink?: AuditSink | undefined; readonly embedder?: Embedder | undefined },
 ): Promise<MountedSources | undefined> {
   const { sources: file } = config.stores;
   if (file === undefined) return undefined;
@@ -33,7 +33,8 @@ export async function mountSources(
     },
     {
       log: (message, error) => log.warn({ subgraph: 'sources', err: error }, message),
-      audit: async (context, rows) => await audit()?.changed(context, rows),
+      embedder: () => ports().embedder,
+      audit: async (context, rows) => await ports().auditSink?.changed(context, rows),
     },
   );
   const origin = relative(process.cwd(), file) || file;

@@ -80,7 +80,7 @@ const ROOTS: ReadonlySet<string> = new Set(['Query', 'Mutation', 'Subscription']
 /** Ends of names of what is made of a type. */
 const MADE = [
   ...['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'],
-  ...['Insert', 'Update', 'Key', 'Unique', 'Change'],
+  ...['Insert', 'Update', 'Key', 'Unique', 'Change', 'Match', 'Vector'],
 ] as const;
 
 /** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */

@@ -114,6 +114,18 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   longestPendingMs: { what: 'The longest such pause: each doubles while nothing comes.', unit: 'ms', default: 1_000 },
   written: { what: 'The most rows that one mutation changes.', unit: 'rows', default: 200 },
   auditedCharacters: { what: 'How much of a key the audit log keeps.', unit: 'characters', default: 200 },
+  modelCharacters: {
+    what: 'The longest name of a model that a file says.',
+    unit: 'characters',
+    default: 200,
+  },
+  nearestDefault: {
+    what: 'How many rows are found near to something where a client does not say.',
+    unit: 'rows',
+    default: 10,
+  },
+  nearest: { what: 'The most rows that are found near to something.', unit: 'rows', default: 500 },
+  nearTextCharacters: { what: 'The longest text that rows are found near to.', unit: 'characters', default: 8_000 },
   position: {
     what: 'How far into a list without a key a page may begin: it is found by counting.',
     unit: 'rows',

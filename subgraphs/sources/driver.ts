@@ -39,6 +39,19 @@ export interface CatalogColumn extends ValueType {
   readonly comment?: string;
 }
 
+/** How near two vectors are: by `cosine` and `dot` larger scores are nearer, by `euclid` and `manhattan`, distances, smaller ones. */
+export type VectorMeasure = 'cosine' | 'dot' | 'euclid' | 'manhattan';
+
+/** Vectors that a table keeps of its rows. */
+export interface CatalogVector {
+  /** Of the column, or of the vector; `default` for one without a name. */
+  readonly name: string;
+  /** The store's name of the type, where it has types. */
+  readonly native: string;
+  readonly dimensions: number;
+  readonly measure: VectorMeasure;
+}
+
 export interface CatalogForeignKey {
   readonly columns: readonly string[];
   /** The {@link CatalogTable.id} of the other table. */
@@ -71,6 +84,8 @@ export interface CatalogTable {
   readonly unread?: readonly Unread[];
   /** About how many rows there are, by the store's own statistics; undefined where it has none. */
   readonly rows?: number;
+  /** What rows can be found near to something by. */
+  readonly vectors?: readonly CatalogVector[];
   /** The columns of which the store's own record of changes tells; undefined where changes of this table are not recorded. */
   readonly logged?: readonly string[];
   /** Whether policies of the store say row by row who may read. */
@@ -157,6 +172,18 @@ export interface SourceRow {
   readonly values: Readonly<Record<string, unknown>>;
   /** By field, what the store takes for the same value again. */
   readonly texts: Readonly<Record<string, string | null>>;
+}
+
+export interface NearestRequest extends Pick<ListRequest, 'relation' | 'fields' | 'texts' | 'where' | 'limit'> {
+  readonly vector: CatalogVector;
+  /** What rows are to be near to: as many numbers as the vector has dimensions. */
+  readonly to: readonly number[];
+}
+
+export interface NearRow {
+  readonly row: SourceRow;
+  /** As the store measures it; see {@link VectorMeasure}. */
+  readonly score: number;
 }
 
 /** Values of a row by field, as the API's scalars have them; undefined where nothing is said. */
@@ -266,6 +293,22 @@ export interface SourceDriver {
    * @throws CodedError likewise
    */
   aggregate?(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated>;
+  /**
+   * The rows nearest to a vector of those that match, the nearest first; as many as asked for where so many match. Where it is
+   * absent, nothing is found by vectors.
+   * @throws CodedError likewise
+   */
+  nearest?(context: RequestContext, request: NearestRequest): Promise<NearRow[]>;
+  /**
+   * The vector of a row of the caller's tenant; undefined where there is no such row, or it has none.
+   * @param key texts, by field @throws CodedError likewise
+   */
+  vectorOf?(
+    context: RequestContext,
+    relation: Relation,
+    vector: CatalogVector,
+    key: Readonly<Record<string, string>>,
+  ): Promise<readonly number[] | undefined>;
   /**
    * Writes rows of the caller's tenant in one transaction. Where it is absent, the API cannot change this store.
    * @returns the rows with the texts of their keys, in the order of the request: as they have become; of deleted ones that

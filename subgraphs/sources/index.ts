@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
-import type { AuditSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
@@ -44,6 +44,8 @@ export interface SourcesConfig extends BoundValues<typeof SOURCES> {
 export interface SourcesDeps {
   /** Keeps who changed what in the audit log. */
   readonly audit: AuditSink['changed'];
+  /** Makes vectors of texts; undefined where nothing does, and while it is not there yet. */
+  readonly embedder: () => Embedder | undefined;
   readonly log: (message: string, error?: unknown) => void;
 }
 
@@ -128,7 +130,7 @@ export class Sources {
     const subgraphs = looked.flatMap(({ name, settings, opened, catalog }): SourceSubgraph[] => {
       const model = models.get(name);
       if (model === undefined) return [];
-      const schema = buildSchema(model, opened.driver, { audit: this.#deps.audit, hub: opened.hub });
+      const schema = buildSchema(model, opened.driver, { ...this.#deps, hub: opened.hub });
       const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
         .update(JSON.stringify([settings, catalog, model.stubs, typeDefs]))
@@ -217,7 +219,7 @@ export class Sources {
 
   #path(name: string, { kind, url, schemas }: SourceSettings): string {
     const hash = createHash('sha256')
-      .update(JSON.stringify([3, name, kind, url, schemas]))
+      .update(JSON.stringify([4, name, kind, url, schemas]))
       .digest('hex');
     return join(this.#config.cacheFolder, `${hash}.json`);
   }

@@ -9,7 +9,14 @@ import { changesOf } from './changes.ts';
 import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
-import { isFilterable, isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
+import {
+  isFilterable,
+  isSortable,
+  type ModelColumn,
+  type ModelEnum,
+  type ModelVector,
+  type SourceModel,
+} from './model.ts';
 import { mutationsOf } from './mutations.ts';
 import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
 import { Faults } from './read.ts';
@@ -55,11 +62,15 @@ const AGGREGATE_TYPES = [
 ];
 
 /** All types that are made of one of this name. @param parts what it has @default everything */
-export const typesMadeOf = (name: string, parts = { mutations: true, followed: true, aggregate: true }): string[] =>
+export const typesMadeOf = (
+  name: string,
+  parts = { mutations: true, followed: true, aggregate: true, vectors: 2 },
+): string[] =>
   [
     ...['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'],
     ...(parts.mutations ? ['Insert', 'Update', 'Key', 'Unique'] : []),
     ...(parts.followed ? ['Change'] : []),
+    ...['Match', 'Vector'].slice(0, parts.vectors),
     ...(parts.aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : []),
   ].map((end) => `${name}${end}`);
 
@@ -158,11 +169,18 @@ class ModelBuilder {
     const models = columns.map(({ model }) => model);
     const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isFilterable);
     const followed = settings.changes !== undefined;
-    const made = typesMadeOf(name, { mutations: settings.mutations !== undefined, followed, aggregate });
+    const vectors = this.#vectors(table, settings, at);
+    const made = typesMadeOf(name, {
+      mutations: settings.mutations !== undefined,
+      followed,
+      aggregate,
+      vectors: vectors.length,
+    });
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
       this.#take(this.#roots, list, table.id, at, 'root field') &&
       (!aggregate || this.#take(this.#roots, `${list}Aggregate`, table.id, at, 'root field'));
+    if (free && vectors.length > 0) this.#take(this.#roots, `${list}Nearest`, table.id, at, 'root field');
     if (free && followed) this.#take(this.#roots, `${list}Changed`, table.id, at, 'root field');
     if (free && key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
     const { limits = {} } = settings;
@@ -186,6 +204,7 @@ class ModelBuilder {
         key,
         links: [],
         references: [],
+        vectors,
         order: this.#order(settings, fieldOf, models, at),
         limits: { default: limits.default ?? Math.min(PAGE.default, max), max },
         linkedAcross: false,
@@ -282,6 +301,21 @@ class ModelBuilder {
       };
       return [{ column, model }];
     });
+  }
+
+  #vectors(table: CatalogTable, { vectors: settings = {} }: TypeSettings, at: readonly string[]): ModelVector[] {
+    const known = table.vectors ?? [];
+    for (const name of Object.keys(settings)) {
+      if (known.some((vector) => vector.name === name)) continue;
+      const there = known.map((vector) => JSON.stringify(vector.name)).join(', ');
+      this.#fault(
+        [...at, 'vectors', name],
+        `${table.id} has no vectors ${JSON.stringify(name)}. ${there === '' ? 'It has none that can be compared: take it out.' : `It has ${there}.`}`,
+      );
+    }
+    return known
+      .filter(({ name }) => settings[name]?.hide !== true)
+      .map((vector) => ({ ...vector, model: settings[vector.name]?.model }));
   }
 
   #enum(id: string, at: readonly string[]): ModelEnum | undefined {

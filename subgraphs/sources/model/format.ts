@@ -124,6 +124,19 @@ const Type = z.strictObject({
       description:
         'Which changes of its rows there are, each with the scope that it takes, such as `sources:write`. None where it is absent.',
     }),
+  vectors: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        model: z.string().min(1).max(SOURCES.modelCharacters).optional().meta({
+          description:
+            'The model that made the vectors. Rows are found by words where the gateway embeds with the same.',
+        }),
+        hide: z.boolean().optional().meta({ description: 'Whether the API does not have it.' }),
+      }),
+    )
+    .optional()
+    .meta({ description: 'What is to be said of its vectors, by column or name; `default` for one without a name.' }),
   changes: z
     .union(
       [

@@ -1,6 +1,6 @@
 /** One source as the API has it: types, their columns and links, and what enums are called. */
 import type { LeadsArguments } from '#subgraphs/shared/conditions.ts';
-import type { OrderLevel, Relation, ValueKind } from '../driver.ts';
+import type { CatalogVector, OrderLevel, Relation, ValueKind } from '../driver.ts';
 
 export interface ModelEnum {
   readonly name: string;
@@ -75,6 +75,12 @@ export interface ModelMutations {
 /** How changes of rows are followed: by the store's own record of them, or by a field that grows with each. */
 export type ModelChanges = { readonly kind: 'log' } | { readonly kind: 'column'; readonly field: string };
 
+/** What rows of a type are found near to something by. */
+export interface ModelVector extends CatalogVector {
+  /** The model that made the vectors, where the file says it: what makes one of a text must be the same. */
+  readonly model: string | undefined;
+}
+
 export interface ModelType {
   readonly name: string;
   /** The root field of one row; undefined without a key. */
@@ -90,6 +96,7 @@ export interface ModelType {
   readonly key: readonly string[];
   readonly links: readonly ModelLink[];
   readonly references: readonly ModelReference[];
+  readonly vectors: readonly ModelVector[];
   readonly order: readonly OrderLevel[];
   readonly limits: { readonly default: number; readonly max: number };
   /** Whether filters lead from its rows to another store's, or from those to it. */

@@ -3,7 +3,7 @@ import type { EnumRef, InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { AuditSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import { SOURCES } from '../bounds.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
@@ -14,6 +14,7 @@ import { addChangeKinds, addChanges } from './changes.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
 import { addMutations } from './mutations.ts';
 import { linkField, type Fields } from './links.ts';
+import { addNearest } from './nearest.ts';
 import type { SchemaParts } from './parts.ts';
 import { scalarNames } from './scalars.ts';
 import { addStub, referenceOf } from './stubs.ts';
@@ -22,6 +23,8 @@ import { selectedFields } from '#subgraphs/shared/selections.ts';
 export interface SchemaOptions {
   /** Keeps who changed what. @default nobody */
   readonly audit?: AuditSink['changed'];
+  /** Makes vectors of texts. @default nothing does */
+  readonly embedder?: () => Embedder | undefined;
   /** Follows changes of rows. @default one of its own */
   readonly hub?: ChangeHub;
 }
@@ -29,7 +32,7 @@ export interface SchemaOptions {
 export function buildSchema(
   model: SourceModel,
   driver: SourceDriver,
-  { audit = () => Promise.resolve(), hub = new ChangeHub() }: SchemaOptions = {},
+  { audit = () => Promise.resolve(), embedder = () => undefined, hub = new ChangeHub() }: SchemaOptions = {},
 ): GraphQLSchema {
   const mutation = driver.write !== undefined && model.types.some(({ mutations }) => mutations !== undefined);
   const subscription = model.types.some(({ changes }) => changes !== undefined);
@@ -46,6 +49,7 @@ export function buildSchema(
     source: model.source,
     driver,
     audit,
+    embedder,
     hub,
     loaders: createLoaders(driver),
     refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
@@ -144,6 +148,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
   );
   addMutations(parts, type, (column) => typeOfColumn(parts, column, enums));
   addAggregate(parts, type, (column) => typeOfColumn(parts, column, enums));
+  addNearest(parts, type, (column) => typeOfColumn(parts, column, enums));
   const { item } = type;
   if (item === undefined) return;
   const columns = type.key.map((field) => type.columns.find((column) => column.field === field)!);

@@ -2,7 +2,7 @@
 import type { ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { AuditSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import type { ChangeHub } from '../changes/hub.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import type { Loaders } from '../loaders.ts';
@@ -15,6 +15,8 @@ export interface SchemaParts extends InputParts {
   readonly driver: SourceDriver;
   /** Keeps who changed what. */
   readonly audit: AuditSink['changed'];
+  /** Makes vectors of texts; undefined where nothing does. */
+  readonly embedder: () => Embedder | undefined;
   /** Follows changes of its rows. */
   readonly hub: ChangeHub;
   readonly loaders: (context: RequestContext) => Loaders;

@@ -419,7 +419,7 @@ describe('links across stores', () => {
         cacheFolder: join(folder, 'cache'),
         valueOf: (variable) => (variable === 'CRM_URL' ? crm.url : billing.url),
       },
-      { log: () => undefined, audit: () => Promise.resolve() },
+      { log: () => undefined, audit: () => Promise.resolve(), embedder: () => undefined },
     );
     try {
       const made = (await sources.load()).subgraphs.map(({ name, schema }) => ({ name, sdl: subgraphSdl(schema) }));

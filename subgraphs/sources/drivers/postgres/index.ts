@@ -5,8 +5,10 @@ import { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
 import { badUserInput, CodedError, conflict, forbidden } from '#subgraphs/shared/errors.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource, type SqlConnections } from '../sql/source.ts';
+import { isTenantOf } from '../sql/statements.ts';
 import { postgresChanges } from './changes.ts';
 import { postgresDialect } from './dialect.ts';
+import { nearestStatement, nearRowOf, vectorStatement } from './nearest.ts';
 import { introspect } from './introspect.ts';
 
 /** What texts of values look like, whatever the database or the user says otherwise. */
@@ -42,7 +44,37 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
     probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
   });
-  return { ...source, changes: postgresChanges(read, pool, `The source ${name}`) };
+  return {
+    ...source,
+    async nearest(context, request) {
+      const { tenantId } = context.principal;
+      if (!isTenantOf(request.relation, tenantId)) return [];
+      const statement = nearestStatement(request, tenantId);
+      let rows = await read(context, statement);
+      // An approximate index looks at some that are near, of which others than these may have matched: then all are compared.
+      if (rows.length < request.limit)
+        rows = await pool.transact(context, {
+          readOnly: true,
+          pipelined: true,
+          work: async (tx) => {
+            const [, found] = await Promise.all([
+              tx.query({ sql: `SELECT set_config('enable_indexscan', 'off', true)`, parameters: [] }),
+              tx.query<Record<string, unknown>>(statement),
+            ]);
+            return found;
+          },
+        });
+      return rows.flatMap((row) => nearRowOf(request, row));
+    },
+    async vectorOf(context, relation, vector, key) {
+      const { tenantId } = context.principal;
+      if (!isTenantOf(relation, tenantId)) return undefined;
+      const [found] = await read(context, vectorStatement(relation, vector, key, tenantId));
+      const text = found?.['vector'];
+      return typeof text === 'string' ? (JSON.parse(text) as number[]) : undefined;
+    },
+    changes: postgresChanges(read, pool, `The source ${name}`),
+  };
 }
 
 /** A text that is no value of its type, or none that fits; a NUL character. */

@@ -1,7 +1,16 @@
 /** What a database says of itself: the catalogue, read in one statement for each kind of thing. */
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { TRIGGER } from '../../changes/postgres-log.ts';
-import type { Catalog, CatalogColumn, CatalogEnum, CatalogForeignKey, CatalogTable, ValueKind } from '../../driver.ts';
+import type {
+  Catalog,
+  CatalogColumn,
+  CatalogEnum,
+  CatalogForeignKey,
+  CatalogTable,
+  CatalogVector,
+  ValueKind,
+  VectorMeasure,
+} from '../../driver.ts';
 
 /** A connection that is lent. */
 interface Client {
@@ -115,6 +124,42 @@ const ENUMS = `
   WHERE n.nspname || '.' || t.typname = ANY($1::text[])
   GROUP BY t.oid, n.nspname, t.typname ORDER BY 1`;
 
+// Columns of pgvector's types with a fixed number of dimensions, and how an index that there is compares them.
+const VECTORS = `
+  SELECT a.attrelid::text AS table, a.attname AS name, a.atttypmod AS dimensions,
+         quote_ident(n.nspname) || '.' || quote_ident(t.typname) AS native,
+         (SELECT min(o.opcname) FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass::oid[])
+          WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid AND o.opcintype = t.oid
+            AND o.opcname ~ '^(half)?vec(tor)?_(cosine|l2|ip|l1)_ops$') AS operators
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace
+  JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+  JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
+  WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypmod > 0
+    AND t.typname IN ('vector', 'halfvec') AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+  ORDER BY a.attrelid, a.attnum`;
+
+const MEASURES: Readonly<Record<string, VectorMeasure>> = {
+  cosine: 'cosine',
+  l2: 'euclid',
+  ip: 'dot',
+  l1: 'manhattan',
+};
+
+interface VectorRow {
+  table: string;
+  name: string;
+  dimensions: number;
+  native: string;
+  operators: string | null;
+}
+
+const vectorOf = ({ name, native, dimensions, operators }: VectorRow): CatalogVector => ({
+  name,
+  native,
+  dimensions,
+  measure: MEASURES[/_(\w+)_ops$/.exec(operators ?? '')?.[1] ?? ''] ?? 'cosine',
+});
+
 const KINDS: Readonly<Record<string, CatalogTable['kind']>> = {
   r: 'table',
   v: 'view',
@@ -156,11 +201,13 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
   const columns = await client.query<ColumnRow>(COLUMNS, [oids]);
   const uniques = await client.query<ConstraintRow>(UNIQUES, [oids]);
   const foreignKeys = await client.query<ForeignKeyRow>(FOREIGN_KEYS, [oids]);
+  const vectors = await client.query<VectorRow>(VECTORS, [oids]);
   const used = new Set(columns.rows.filter(({ isEnum }) => isEnum).map(({ type }) => type));
   const enums = await client.query<CatalogEnum & { comment: string | null }>(ENUMS, [[...used]]);
 
   const of = <Row extends { table: string }>(rows: readonly Row[]) => grouped(rows, ({ table }) => table);
   const [columnsOf, uniquesOf, foreignKeysOf] = [of(columns.rows), of(uniques.rows), of(foreignKeys.rows)];
+  const vectorsOf = of(vectors.rows);
   const names = new Map(
     [...columnsOf].map(([table, rows]) => [table, new Map(rows.map(({ number, name }) => [number, name]))]),
   );
@@ -194,6 +241,7 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
             ? []
             : [{ columns: from, to: ids.get(found.to)!, toColumns: to }];
         }),
+        ...(vectorsOf.has(oid) ? { vectors: vectorsOf.get(oid)!.map(vectorOf) } : {}),
         ...(logged === null ? {} : { logged: logged.toString().split('\0').slice(1, -1) }),
         ...(policies ? { policies } : {}),
         ...(rows === null || Number(rows) < 0 ? {} : { rows: Number(rows) }),

@@ -1,7 +1,15 @@
 /** What the collections of a Qdrant hold: their payloads have no schema, so it is told by indexes and by points that are looked at. */
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
-import type { Catalog, CatalogColumn, CatalogTable, SourceOptions, ValueKind } from '../../driver.ts';
+import type {
+  Catalog,
+  CatalogColumn,
+  CatalogTable,
+  CatalogVector,
+  SourceOptions,
+  ValueKind,
+  VectorMeasure,
+} from '../../driver.ts';
 import { CollectionGone, type QdrantServer } from './server.ts';
 
 /** The column of a point's id. */
@@ -13,6 +21,35 @@ export const keyOf = (column: string): string => (column === 'payload.id' ? ID :
 interface Description {
   readonly points_count?: number | null;
   readonly payload_schema?: Readonly<Record<string, { readonly data_type: string }>>;
+  readonly config?: { readonly params?: { readonly vectors?: VectorParams | Readonly<Record<string, VectorParams>> } };
+}
+
+interface VectorParams {
+  readonly size: JsonValue;
+  readonly distance: string;
+  /** Of points that have several vectors of one name, which are compared otherwise. */
+  readonly multivector_config?: object | null;
+}
+
+const MEASURES: Readonly<Record<string, VectorMeasure>> = {
+  Cosine: 'cosine',
+  Dot: 'dot',
+  Euclid: 'euclid',
+  Manhattan: 'manhattan',
+};
+
+/** What the one vector of a collection is called that has no name. */
+export const UNNAMED = 'default';
+
+function vectorsOf({ config }: Description): CatalogVector[] {
+  const { vectors = {} } = config?.params ?? {};
+  const named = 'size' in vectors ? { [UNNAMED]: vectors as VectorParams } : (vectors as Record<string, VectorParams>);
+  return Object.entries(named).flatMap(([name, { size, distance, multivector_config: several }]) => {
+    const measure = MEASURES[distance];
+    return measure === undefined || several != null
+      ? []
+      : [{ name, native: 'size' in vectors ? '' : name, dimensions: Number(size), measure }];
+  });
 }
 
 /** Of indexed keys, what their values are. */
@@ -43,7 +80,9 @@ export async function introspect(server: QdrantServer, { sampled }: SourceOption
 
 async function tableOf(server: QdrantServer, name: string, sampled: number): Promise<CatalogTable> {
   const path = `/collections/${encodeURIComponent(name)}`;
-  const { points_count: points, payload_schema: indexes = {} } = (await server.ask('GET', path)) as Description;
+  const description = (await server.ask('GET', path)) as Description;
+  const { points_count: points, payload_schema: indexes = {} } = description;
+  const vectors = vectorsOf(description);
   const { points: sample } = (await server.ask('POST', `${path}/points/scroll`, {
     limit: sampled,
     with_payload: true,
@@ -79,6 +118,7 @@ async function tableOf(server: QdrantServer, name: string, sampled: number): Pro
     key: [ID],
     uniques: [[ID]],
     foreignKeys: [],
+    ...(vectors.length === 0 ? {} : { vectors }),
     ...(points == null ? {} : { rows: points }),
   };
 }

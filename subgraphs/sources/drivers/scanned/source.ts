@@ -21,6 +21,8 @@ import type {
   Catalog,
   CountRequest,
   ListRequest,
+  NearestRequest,
+  NearRow,
   OrderLevel,
   Parents,
   Relation,
@@ -78,6 +80,16 @@ export interface RowStore {
     by: readonly string[],
     most: number,
   ): Promise<readonly Counted[] | undefined>;
+  /** Of a store that keeps vectors: rows of the tenant near to one, the nearest first, with what they score. */
+  readonly near?: {
+    /** @param limit the most rows; fewer are given where no more meet what the store checks */
+    rows(
+      context: RequestContext,
+      scan: Omit<Scan, 'after'>,
+      request: Pick<NearestRequest, 'vector' | 'to' | 'limit'>,
+    ): Promise<readonly { readonly stored: StoredRow; readonly score: number }[]>;
+    vectorOf: NonNullable<SourceDriver['vectorOf']>;
+  };
   /** Of rows that are answered, what reading them did not give. */
   readonly details?: {
     readonly columns: ReadonlySet<string>;
@@ -95,6 +107,13 @@ export function scannedSource(store: RowStore, options: SourceOptions): SourceDr
     list: (context, request) => source.list(context, request),
     count: (context, request) => source.count(context, request),
     aggregate: (context, relation, request) => source.aggregate(context, relation, request),
+    ...(store.near === undefined
+      ? {}
+      : {
+          nearest: (context, request) => source.nearest(context, request),
+          vectorOf: async (context, relation, vector, key) =>
+            isRefused(context, relation) ? undefined : await store.near!.vectorOf(context, relation, vector, key),
+        }),
     health: () => store.health(),
     close: () => store.close(),
   };
@@ -182,6 +201,24 @@ class ScannedSource {
     const added = await details.add(context, relation, groups.flat());
     let from = 0;
     return groups.map(({ length }) => added.slice(from, (from += length)));
+  }
+
+  /** Where the store does not check all of a filter, it is asked for more of what is near until enough match. */
+  async nearest(context: RequestContext, request: NearestRequest): Promise<NearRow[]> {
+    const { relation, where, vector, to, limit } = request;
+    if (isRefused(context, relation)) return [];
+    const own = where && (await this.#plain(context, relation, where));
+    for (let asked = limit; ; asked = Math.min(asked * 4, this.#options.scanned + 1)) {
+      const found = await this.#store.near!.rows(context, { relation, where: own }, { vector, to, limit: asked });
+      const scores = new Map(found.map(({ stored, score }) => [stored, score]));
+      const rows: NearRow[] = [];
+      const page = [found.map(({ stored }) => stored)];
+      for await (const { stored } of this.#checked(context, relation, own, page)) {
+        rows.push({ row: rowOf(request, stored), score: scores.get(stored)! });
+        if (rows.length === limit) return rows;
+      }
+      if (found.length < asked) return rows;
+    }
   }
 
   async count(context: RequestContext, { relation, where, parents }: CountRequest): Promise<number[]> {
@@ -274,7 +311,7 @@ class ScannedSource {
     context: RequestContext,
     relation: Relation,
     where: Condition | undefined,
-    pages: AsyncIterable<readonly StoredRow[]>,
+    pages: AsyncIterable<readonly StoredRow[]> | Iterable<readonly StoredRow[]>,
   ): AsyncGenerator<Row> {
     const { tenantId } = context.principal;
     const { tenant } = relation;
@@ -330,7 +367,10 @@ const isOf = (tenantId: string, named: JsonValue | undefined): boolean => named 
 const isRefused = ({ principal }: RequestContext, { onlyTenant }: Relation): boolean =>
   onlyTenant !== undefined && onlyTenant !== principal.tenantId;
 
-function rowOf({ relation: { columns }, fields, texts }: ListRequest, stored: StoredRow): SourceRow {
+function rowOf(
+  { relation: { columns }, fields, texts }: Pick<ListRequest, 'relation' | 'fields' | 'texts'>,
+  stored: StoredRow,
+): SourceRow {
   const of = <Value>(names: readonly string[], read: (column: Relation['columns'][string], raw: unknown) => Value) =>
     Object.fromEntries(names.map((field) => [field, read(columns[field]!, stored[columns[field]!.name])]));
   return { values: of(fields, valueOf), texts: of(texts, textOf) };

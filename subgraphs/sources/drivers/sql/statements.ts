@@ -140,7 +140,7 @@ export class Aliased {
   }
 
   ref(field: string): Sql {
-    return this.#column(columnIn(this.#relation, field));
+    return this.column(columnIn(this.#relation, field));
   }
 
   /** Of the rows that are the caller's, the parents', and match. */
@@ -162,10 +162,11 @@ export class Aliased {
   #own(): Sql[] {
     const { tenant } = this.#relation;
     if (!isTenantOf(this.#relation, this.#tenantId)) return [sql`false`];
-    return tenant === undefined ? [] : [this.#dialect.isTenant(this.#column(tenant), tenant, this.#tenantId)];
+    return tenant === undefined ? [] : [this.#dialect.isTenant(this.column(tenant), tenant, this.#tenantId)];
   }
 
-  #column({ name }: RelationColumn): Sql {
+  /** A column that need not be a field. */
+  column({ name }: Pick<RelationColumn, 'name'>): Sql {
     return sql`${sql.id(this.#alias, name)}`;
   }
 
