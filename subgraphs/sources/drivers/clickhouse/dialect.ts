@@ -62,7 +62,7 @@ export const clickhouseDialect: SqlDialect = {
   beside: (parents, from) => sql`${from} CROSS JOIN ${parents}`,
   among(ref, column, texts) {
     if (column.kind !== 'text' && column.kind !== 'id' && !isWhole(column.native)) return undefined;
-    if (texts.some((text) => text.startsWith(ENCODED))) return undefined;
+    if (isPadded(column.native) || texts.some((text) => text.startsWith(ENCODED))) return undefined;
     const list = parameter(
       'Array(String)',
       texts.map((text) => keyText(text, column)),

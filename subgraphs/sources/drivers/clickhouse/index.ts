@@ -108,9 +108,9 @@ class ClickhouseServer {
     const url = this.#options.url();
     if (this.#opened?.url === url) return this.#opened.client;
     this.#opened?.client.close().catch(this.#options.onIdleError);
-    const { protocol, host, username, password, searchParams } = this.#address();
+    const { protocol, host, username, password } = this.#address();
     const { poolSize, statementTimeoutMs, idleMs } = this.#options;
-    const root = searchParams.get('sslrootcert');
+    const root = this.#certificate();
     const port = /:\d+$/.test(host) ? '' : protocol === 'clickhouses:' ? ':8443' : ':8123';
     const client = createClient({
       url: `${protocol === 'clickhouses:' ? 'https' : 'http'}://${host}${port}`,
@@ -124,7 +124,7 @@ class ClickhouseServer {
       application: 'tributary',
       // What fails is told in errors; the client would write it to the console, values and all.
       log: { level: ClickHouseLogLevel.OFF },
-      ...(root === null ? {} : { tls: { ca_cert: readFileSync(root) } }),
+      ...(root === undefined ? {} : { tls: { ca_cert: root } }),
     });
     this.#opened = { url, client };
     return client;
@@ -139,6 +139,21 @@ class ClickhouseServer {
       throw new CodedError('STORE_UNAVAILABLE', `The URL of the source ${name} cannot be read.`, {
         cause,
         hint: `Set ${variable} to one such as clickhouses://reader:…@db.example:8443/shop.`,
+      });
+    }
+  }
+
+  /** The certificate that the server's must go back to; undefined where those of the machine do. */
+  #certificate(): Buffer | undefined {
+    const file = this.#address().searchParams.get('sslrootcert');
+    if (file === null) return undefined;
+    try {
+      return readFileSync(file);
+    } catch (cause) {
+      const { name, variable } = this.#options;
+      throw new CodedError('STORE_UNAVAILABLE', `The certificate of the source ${name} cannot be read.`, {
+        cause,
+        hint: `Let \`sslrootcert\` in ${variable} name a file that the gateway may read.`,
       });
     }
   }
@@ -164,10 +179,11 @@ class ClickhouseServer {
         return unavailable(`A database that ${variable} or the file of SOURCES names does not exist.`);
       case 'READONLY':
       case 'SETTING_CONSTRAINT_VIOLATION':
-      case 'UNKNOWN_SETTING':
         return unavailable(
           `ClickHouse refuses a setting of the request (the log names it): give the user of ${variable} \`readonly = 2\`, which may set them and read alone.`,
         );
+      case 'UNKNOWN_SETTING':
+        return unavailable('ClickHouse does not know a setting of the request (the log names it): it may be too old.');
       case 'TIMEOUT_EXCEEDED':
       case 'TOO_SLOW':
       case 'QUERY_WAS_CANCELLED':

@@ -95,8 +95,11 @@ export function typeOf(type: string): KnownType | UnreadType {
 
 /** Names of `Enum8('new' = 1, 'in progress' = 2)`, in the order of their numbers, by which they sort. */
 export function enumValues(native: string): string[] {
-  return [...native.matchAll(/'((?:[^'\\]|\\.|'')*)'\s*=\s*(-?\d+)/gs)]
-    .map(([, name, number]) => ({ name: unescaped(name!), number: Number(number) }))
+  return argumentsOf(native)
+    .flatMap((part) => {
+      const [, name, number] = /^'(.*)' = (-?\d+)$/s.exec(part) ?? [];
+      return name === undefined ? [] : [{ name: unescaped(name), number: Number(number) }];
+    })
     .sort((a, b) => a.number - b.number)
     .map(({ name }) => name);
 }
