@@ -100,6 +100,11 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     max: 3_600_000,
   },
   changes: { what: 'The most changes of a table that are read at once.', unit: 'changes', default: 200 },
+  changesEveryMs: {
+    what: 'The least time between two reads of changes for one subscription, so that a busy table costs no more.',
+    unit: 'ms',
+    default: 100,
+  },
   prunedEvery: {
     what: 'After how many recorded changes the record of a PostgreSQL is looked through for those that are too old.',
     unit: 'changes',

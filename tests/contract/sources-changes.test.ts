@@ -5,6 +5,7 @@ import { parse, subscribe, type ExecutionResult } from 'graphql';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loggedTables } from '#ops/sources/logged.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { ChangeHub } from '#subgraphs/sources/changes/hub.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
 import { changeLogSql, removeChangeLogSql } from '#subgraphs/sources/changes/postgres-log.ts';
@@ -271,6 +272,28 @@ test('many who follow the same share each read, and those who are behind come at
   read.mockRestore();
   for (let id = 2; id <= 500; id++) expect((await all[0]!.next()).node.id).toBe(id);
   expect((await all[1]!.next()).node.id).toBe(2);
+});
+
+test('who follows by many filters of his own leaves connections to who asks, and costs no more on a busy table', async () => {
+  const all = await Promise.all(
+    Array.from({ length: 100 }, (_, index) =>
+      follow(`{ customersChanged(where: { name: { ne: "${index}" } }) { node { id } } }`),
+    ),
+  );
+  const following = all.map((each) => each.next());
+  const read = vi.spyOn(driver.changes!, 'read');
+  const began = performance.now();
+  for (let id = 1; id <= 300; id++)
+    await owner.query(`INSERT INTO customers (id, tenant_id, name) VALUES ($1, 'acme', 'x')`, [id]);
+  expect((await Promise.all(following)).map(({ node }) => node.id)).toEqual(all.map(() => 1));
+  // Each read of a stream is so long behind the one before it, however many wake-ups there were.
+  const rounds = (performance.now() - began) / SOURCES.changesEveryMs;
+  expect(read.mock.calls.length).toBeLessThanOrEqual(all.length * Math.min(rounds + 2, 300));
+  const context = createRequestContext({ tenantId: 'acme', subject: 'ada', roles: [], scopes: [] });
+  const model = buildModel('shop', parseSources(FILE, 'sources.yaml'), await driver.introspect(['public']));
+  const relation = model.types.find(({ list }) => list === 'customers')!.relation;
+  expect(await driver.count(context, { relation })).toEqual([300]);
+  read.mockRestore();
 });
 
 describe('cursors', () => {

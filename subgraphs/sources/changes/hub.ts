@@ -1,4 +1,5 @@
 /** All subscriptions to changes of one source in this process: woken by what the store tells, and by a poll. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import { patiently } from '#subgraphs/shared/streams/patiently.ts';
@@ -7,6 +8,8 @@ import { SOURCES } from '../bounds.ts';
 import type { Change, ChangeBatch, ChangePlace, ChangesRequest, Relation, SourceChanges } from '../driver.ts';
 
 export interface HubOptions {
+  /** The most connections to the source, of which reading changes takes half. @default SOURCES.poolSize */
+  readonly poolSize?: number;
   /** @default SOURCES.pollMs */
   readonly pollMs?: number | undefined;
   /** @default SOURCES.patienceMs */
@@ -23,11 +26,14 @@ export class ChangeHub {
   readonly #streams = new Map<ChangeStream, string>();
   /** Equal reads at the same moment are one, so that what they give is the same to all who follow. */
   readonly #reads = new Map<string, Promise<ChangeBatch>>();
+  readonly #slots: Slots;
   #timer: NodeJS.Timeout | undefined;
   #listening: ReturnType<NonNullable<SourceChanges['listen']>> | undefined;
 
   constructor(options: HubOptions = {}) {
     this.#options = options;
+    // Who follows leaves connections to who asks.
+    this.#slots = new Slots(Math.max(1, Math.floor((options.poolSize ?? SOURCES.poolSize) / 2)));
   }
 
   /** How many follow. */
@@ -102,7 +108,7 @@ export class ChangeHub {
     const key = JSON.stringify([context.principal.tenantId, tableOf(relation), asked]);
     let read = this.#reads.get(key);
     if (read === undefined) {
-      read = changes.read(context, request).finally(() => this.#reads.delete(key));
+      read = this.#slots.use(() => changes.read(context, request)).finally(() => this.#reads.delete(key));
       this.#reads.set(key, read);
     }
     return read;
@@ -114,6 +120,28 @@ const tableOf = ({ schema, table }: Relation): string => `${schema}.${table}`;
 /** Who reads for all of a tenant who follow: nobody's leaving ends it for the others. */
 const neutralOf = ({ principal: { tenantId }, requestId }: RequestContext): RequestContext =>
   createRequestContext({ tenantId, subject: 'system:sources', roles: [], scopes: [], system: true }, { requestId });
+
+/** So many at a time; the others in turn. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(slots: number) {
+    this.#free = slots;
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((turn) => this.#waiting.push(turn));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
 
 interface StreamOptions {
   readonly read: (place: ChangePlace, ended: AbortSignal) => Promise<ChangeBatch>;
@@ -130,6 +158,8 @@ class ChangeStream extends PulledStream<Change> {
   #at = 0;
   /** Whether there may be something behind the place. */
   #wanted = true;
+  /** Before when it is not read again, by `performance.now()`, unless more is known to be there. */
+  #notBefore = 0;
   #resume: (() => void) | undefined;
   #pause: number = SOURCES.firstPendingMs;
   #again: NodeJS.Timeout | undefined;
@@ -180,7 +210,9 @@ class ChangeStream extends PulledStream<Change> {
         await new Promise<void>((resume) => this.whenMore(resume) || resume());
         continue;
       }
-      await this.#read();
+      const rest = this.#notBefore - performance.now();
+      if (rest > 0) await delay(rest, undefined, { signal: this.#ended.signal, ref: false }).catch(() => undefined);
+      else await this.#read();
     }
   }
 
@@ -189,6 +221,7 @@ class ChangeStream extends PulledStream<Change> {
     const { changes, upTo, more, pending } = await this.#options.read(this.#place, this.#ended.signal);
     [this.#changes, this.#at, this.#place] = [changes, 0, upTo];
     if (more) this.#wanted = true;
+    this.#notBefore = more ? 0 : performance.now() + SOURCES.changesEveryMs;
     this.#pause = changes.length > 0 ? SOURCES.firstPendingMs : Math.min(this.#pause * 2, SOURCES.longestPendingMs);
     if (!pending || this.#ended.signal.aborted) return;
     clearTimeout(this.#again);
