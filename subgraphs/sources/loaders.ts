@@ -21,6 +21,8 @@ export interface Loaders {
 export const createLoaders = (driver: SourceDriver): ((context: RequestContext) => Loaders) =>
   perRequest((context) => {
     const made = new Map<string, DataLoader<ParentKey, unknown, string>>();
+    /** The same by what they are asked with, of which rows of a level mostly have the very one. */
+    let known = new WeakMap<object, Map<string, DataLoader<ParentKey, unknown, string>>>();
     /** One for each distinct request: rows of the same level ask for the same. */
     const load = async <Value>(
       request: OfEach<CountRequest>,
@@ -29,19 +31,28 @@ export const createLoaders = (driver: SourceDriver): ((context: RequestContext) 
       read: (parents: Parents) => Promise<Value[]>,
       kind: string,
     ): Promise<Value> => {
+      const short = `${kind} ${fields.join()}`;
+      const same = known.get(request)?.get(short) as DataLoader<ParentKey, Value, string> | undefined;
+      if (same !== undefined) return await same.load(key);
       const { relation, ...asked } = request;
       const name = JSON.stringify([kind, relation.schema, relation.table, fields, asked]);
       let loader = made.get(name) as DataLoader<ParentKey, Value, string> | undefined;
       if (loader === undefined) {
         loader = requestLoader<ParentKey, Value, string>(context, async (keys) => await read({ fields, keys }), {
-          cacheKeyFn: (texts) => JSON.stringify(texts),
+          // A text alone is no list, so that it is no key of several.
+          cacheKeyFn: (texts) => (texts.length === 1 ? texts[0]! : JSON.stringify(texts)),
         });
         made.set(name, loader);
       }
+      const ofRequest = known.get(request) ?? new Map<string, DataLoader<ParentKey, unknown, string>>();
+      known.set(request, ofRequest.set(short, loader));
       return await loader.load(key);
     };
     return {
-      clear: () => made.clear(),
+      clear: () => {
+        made.clear();
+        known = new WeakMap();
+      },
       list: (request, fields, key) =>
         load(request, fields, key, (parents) => driver.list(context, { ...request, parents }), 'list'),
       count: (request, fields, key) =>

@@ -2,7 +2,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { selectedFields } from '#subgraphs/shared/selections.ts';
 import type { SourceRow } from '../driver.ts';
 import type { ModelLink } from '../model/model.ts';
 import { linkedOne, linkedPage, listArguments, listType } from './lists.ts';
@@ -32,7 +31,7 @@ export function linkField<Row extends object = SourceRow>(
       type: parts.refs.get(link.to)! as never,
       description: link.description,
       resolve: ((row: Row, _: unknown, context: RequestContext, info: GraphQLResolveInfo) =>
-        linkedOne(parts, link, rowOf(row), context, selectedFields(info, [[]]))) as never,
+        linkedOne(parts, link, rowOf(row), context, info)) as never,
     });
   return t.field({
     ...more,

@@ -1,6 +1,6 @@
 /** Lists of rows: their arguments, and how a page is read. */
 import type { ObjectRef } from '@pothos/core';
-import type { GraphQLResolveInfo } from 'graphql';
+import type { FieldNode, GraphQLResolveInfo } from 'graphql';
 import {
   connectionType,
   forwardArguments,
@@ -11,6 +11,7 @@ import {
   type Edge,
   type Page,
   type PageArguments,
+  type PageRequest,
   type RowReader,
 } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -94,6 +95,49 @@ export function neededOf(
 
 const NODES = [['nodes'], ['edges', 'node']] as const;
 
+/** What a field asks for, whichever row it is of. */
+interface Level {
+  readonly page: PageRequest;
+  readonly where: Condition | undefined;
+  readonly order: readonly OrderLevel[];
+  /** What its cursors are of. */
+  readonly name: string;
+  readonly request: Omit<OfEach<ListRequest>, 'limit'>;
+  /** Requests of its first pages, by their limits. */
+  readonly first: Map<number, OfEach<ListRequest>>;
+}
+
+/**
+ * Levels by type, by the nodes of a field and by the variables of an execution, which together say all of its arguments. Rows of
+ * one level are many, and ask for the same.
+ */
+const levels = new WeakMap<ModelType, WeakMap<readonly FieldNode[], WeakMap<object, Level>>>();
+
+function levelOf(parts: SchemaParts, type: ModelType, given: ListArguments, info: GraphQLResolveInfo): Level {
+  const ofType = levels.get(type) ?? new WeakMap<readonly FieldNode[], WeakMap<object, Level>>();
+  const ofField = ofType.get(info.fieldNodes) ?? new WeakMap<object, Level>();
+  const known = ofField.get(info.variableValues);
+  if (known !== undefined) return known;
+  const page = pageRequest(given, type.limits);
+  const where = parseFilter(parts, type, given.where);
+  const order = parseOrder(type, given.orderBy);
+  const made: Level = {
+    page,
+    where,
+    order,
+    name: `${parts.source}.${type.relation.schema}.${type.relation.table}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`,
+    request: {
+      relation: type.relation,
+      ...neededOf(type, selectedFields(info, NODES), order),
+      where,
+      order: page.backward ? order.map(reversed) : order,
+    },
+    first: new Map(),
+  };
+  levels.set(type, ofType.set(info.fieldNodes, ofField.set(info.variableValues, made)));
+  return made;
+}
+
 /** How a page is read. @param list the rows that a request is for */
 function rowReader(
   parts: SchemaParts,
@@ -102,17 +146,7 @@ function rowReader(
   info: GraphQLResolveInfo,
   list: (request: OfEach<ListRequest>) => Promise<SourceRow[]>,
 ): { readonly where: Condition | undefined; readonly reader: RowReader<SourceRow, RowEdge> } {
-  const page = pageRequest(given, type.limits);
-  const where = parseFilter(parts, type, given.where);
-  const order = parseOrder(type, given.orderBy);
-  const name = `${parts.source}.${type.relation.schema}.${type.relation.table}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`;
-  const reading = page.backward ? order.map(reversed) : order;
-  const request = {
-    relation: type.relation,
-    ...neededOf(type, selectedFields(info, NODES), order),
-    where,
-    order: reading,
-  };
+  const { page, where, order, name, request, first } = levelOf(parts, type, given, info);
   if (type.key.length === 0) {
     const positions = new WeakMap<SourceRow, number>();
     const positionOf = (cursor: string | undefined): number => {
@@ -138,8 +172,12 @@ function rowReader(
     cursor === undefined
       ? undefined
       : decodeCursor(name, cursor, order.length).map((value) => (value === null ? null : String(value)));
-  const read = (last: RowEdge | undefined, limit: number): Promise<SourceRow[]> =>
-    list({ ...request, after: after(last?.cursor() ?? page.from), limit });
+  const read = (last: RowEdge | undefined, limit: number): Promise<SourceRow[]> => {
+    if (last !== undefined) return list({ ...request, after: after(last.cursor()), limit });
+    const asked = first.get(limit) ?? { ...request, after: after(page.from), limit };
+    first.set(limit, asked);
+    return list(asked);
+  };
   const edgeOf = (node: SourceRow): RowEdge => ({
     cursor: () =>
       encodeCursor(
@@ -202,20 +240,30 @@ export async function linkedPage(
   };
 }
 
+/** What is asked of the one row that a field leads to, by type and by the nodes of the field. */
+const ones = new WeakMap<ModelType, WeakMap<readonly FieldNode[], OfEach<ListRequest>>>();
+
+function oneOf(type: ModelType, info: GraphQLResolveInfo): OfEach<ListRequest> {
+  const ofType = ones.get(type) ?? new WeakMap<readonly FieldNode[], OfEach<ListRequest>>();
+  const known = ofType.get(info.fieldNodes);
+  if (known !== undefined) return known;
+  const made = { relation: type.relation, ...neededOf(type, selectedFields(info, [[]])), order: [], limit: 1 };
+  ones.set(type, ofType.set(info.fieldNodes, made));
+  return made;
+}
+
 /** The one row that a row leads to. */
 export async function linkedOne(
   parts: SchemaParts,
   { to, pairs }: ModelLink,
   row: Pick<SourceRow, 'texts'>,
   context: RequestContext,
-  selected: ReadonlySet<string>,
+  info: GraphQLResolveInfo,
 ): Promise<SourceRow | null> {
-  const type = parts.typeOf(to);
   const key = keyOf(row, pairs);
   if (key === undefined) return null;
-  const request = { relation: type.relation, ...neededOf(type, selected), order: [], limit: 1 };
   const rows = await parts.loaders(context).list(
-    request,
+    oneOf(parts.typeOf(to), info),
     pairs.map(([, other]) => other),
     key,
   );
