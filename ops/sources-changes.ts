@@ -6,13 +6,12 @@
  * Exit codes: 0 the SQL is printed, 1 it is not, and standard error says why.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config/config.ts';
-import { redactText } from '#gateway/telemetry/logger.ts';
-import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { changeLogSql, removeChangeLogSql } from '#subgraphs/sources/changes/postgres-log.ts';
 import { lookAt } from '#subgraphs/sources/index.ts';
 import { parseSources, readSources } from '#subgraphs/sources/model/read.ts';
 import { tellUsage } from './serve/explain.ts';
+import { run } from './sources/run.ts';
 import { loggedTables } from './sources/logged.ts';
 
 const USAGE = `Usage: SHOP_DATABASE_URL=postgres://… npm run -s sources:changes -- [--source shop] [--keep '1 day'] [--no-notify]
@@ -85,11 +84,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (error instanceof ConfigError) console.error(error.message);
-  else if (error instanceof CodedError) console.error(redactText(messageWithHint(error)));
-  else console.error(redactText((error as Error).message));
-  process.exitCode = 1;
-}
+await run(main);

@@ -8,15 +8,15 @@
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config/config.ts';
-import { redactText } from '#gateway/telemetry/logger.ts';
-import { badUserInput, CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import { loadConfig } from '#gateway/config/config.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { Catalog } from '#subgraphs/sources/driver.ts';
 import { lookAt } from '#subgraphs/sources/index.ts';
 import { buildModels } from '#subgraphs/sources/model/build.ts';
 import { kindOfUrl, KINDS, type KindName } from '#subgraphs/sources/model/kinds.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { tellUsage } from './serve/explain.ts';
+import { run } from './sources/run.ts';
 import { joinHasura, planHasura } from './sources/hasura/index.ts';
 import { mergeAcross, mergeSource, type Looked } from './sources/merge.ts';
 
@@ -199,11 +199,4 @@ function reach(variable: string): {
   };
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (error instanceof ConfigError) console.error(error.message);
-  else if (error instanceof CodedError) console.error(redactText(messageWithHint(error)));
-  else console.error(redactText((error as Error).message));
-  process.exitCode = 1;
-}
+await run(main);

@@ -1,10 +1,11 @@
 /** ClickHouse's part of aggregates. Sums are of 76 digits, as its own would begin again past 64 bits; of no values they are null. */
 import { sql } from 'kysely';
-import { measureName, type Grouping, type Measure, type TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
+import type { Grouping, Measure, TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql } from '../sql/dialect.ts';
+import { measuredAs } from '../sql/measured.ts';
 import { parameter } from './parameters.ts';
 import { DIGITS, digitsOf, isPadded } from './types.ts';
 
@@ -94,13 +95,7 @@ const wholeOf = ({ kind, native }: RelationColumn): number => {
 
 /** What a measure's values are as those of a column. */
 function measuredColumn(columnOf: (field: string) => Aggregated, measure: Measure): RelationColumn {
-  const of = (kind: RelationColumn['kind'], native: string): RelationColumn => ({
-    name: measureName(measure),
-    kind,
-    native,
-    list: false,
-    nullable: true,
-  });
+  const of = (kind: RelationColumn['kind'], native: string) => measuredAs(measure, kind, native);
   if (measure.kind === 'count' || measure.kind === 'distinct') return of('decimal', 'Decimal(20, 0)');
   const { column } = columnOf(measure.column);
   if (measure.kind === 'sum' || measure.kind === 'avg') {

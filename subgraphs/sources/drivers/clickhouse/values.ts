@@ -1,10 +1,11 @@
 /** How values go into ClickHouse and come out of it: all of them as texts, exactly, and in the forms that the API's scalars have. */
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
 import { isDay, momentOf } from '../moments.mjs';
 import { Parameter } from './parameters.ts';
 import { DIGITS, digitsOf, fractionOf, isWhole } from './types.ts';
+import { unfit, writtenOut } from '../sql/values.ts';
 
 /** What the base64 of a text begins with that is no UTF-8, or begins so itself; of private characters. */
 export const ENCODED = '\uE000\uE002';
@@ -15,8 +16,6 @@ export type Outside = 'below' | 'above';
 const [LEAST, MOST, MOST_UNSIGNED] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 64n - 1n];
 /** Days that it has, and the last one of a moment with nine digits behind the second. */
 const [FIRST_DAY, LAST_DAY, LAST_EXACT] = ['1900-01-01', '2299-12-31', '2262-04-11'];
-
-const unfit = (): CodedError => badUserInput('A value is none that its column can hold.');
 
 /**
  * A value of the API, or a text of the column's, as what the column is compared with.
@@ -103,21 +102,6 @@ export function keyText(text: string, { kind, native }: RelationColumn): string 
 
 const dashed = (text: string): string =>
   text.replaceAll('-', '').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-
-/** A decimal without an exponent, and without zeros that it does not need. */
-function writtenOut(text: string): string {
-  const [, sign, whole = '', fraction = '', power = '0'] =
-    /^([-+]?)(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?$/.exec(text) ?? [];
-  if (sign === undefined || whole + fraction === '') throw unfit();
-  const digits = whole + fraction;
-  const point = whole.length + Number(power);
-  const padded = point < 0 ? '0'.repeat(-point) + digits : digits.padEnd(point, '0');
-  const at = Math.max(point, 0);
-  const left = padded.slice(0, at).replace(/^0+/, '') || '0';
-  const right = padded.slice(at).replace(/0+$/, '');
-  const number = `${left}${right === '' ? '' : `.${right}`}`;
-  return sign === '-' && number !== '0' ? `-${number}` : number;
-}
 
 /** What became of a value on its way; an error where it is none of its type. */
 export function valueOf(value: unknown, column: RelationColumn): unknown {

@@ -1,11 +1,12 @@
 /** MariaDB's part of aggregates. Texts are grouped and sorted by code point; percentiles are found by numbering rows. */
 import { sql } from 'kysely';
-import { measureName, type Grouping, type Measure, type TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
+import type { Grouping, Measure, TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { NumberedPercentiles } from '#subgraphs/shared/sql/percentiles.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql } from '../sql/dialect.ts';
+import { measuredAs } from '../sql/measured.ts';
 import { aheadOfUtc } from './zones.ts';
 
 interface Aggregated {
@@ -104,13 +105,7 @@ const digitsOf = ({ native }: RelationColumn): number => {
 
 /** What a measure's values are as those of a column. */
 function measuredColumn(columnOf: (field: string) => Aggregated, measure: Measure): RelationColumn {
-  const of = (kind: RelationColumn['kind'], native: string): RelationColumn => ({
-    name: measureName(measure),
-    kind,
-    native,
-    list: false,
-    nullable: true,
-  });
+  const of = (kind: RelationColumn['kind'], native: string) => measuredAs(measure, kind, native);
   if (measure.kind === 'count' || measure.kind === 'distinct') return of('decimal', 'decimal');
   const { column } = columnOf(measure.column);
   if (measure.kind === 'sum' || measure.kind === 'avg')

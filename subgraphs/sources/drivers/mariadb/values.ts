@@ -1,7 +1,8 @@
 /** How values go into MariaDB and come out of it: exactly, and in the forms that the API's scalars have. */
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
+import { unfit, writtenOut } from '../sql/values.ts';
 
 /** A parameter's text, and what it is cast to; without a cast it is a text of the column's collation. */
 export interface Parameter {
@@ -12,8 +13,6 @@ export interface Parameter {
 const [LEAST, MOST, MOST_UNSIGNED] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 64n - 1n];
 /** Of `decimal`: digits in all, and those behind the point. */
 const [DIGITS, SCALE] = [65, 38];
-
-const unfit = (): CodedError => badUserInput('A value is none that its column can hold.');
 
 /** @throws CodedError `BAD_USER_INPUT` for what MariaDB would make another value of, or null */
 export function parameterOf(value: unknown, { kind, native }: RelationColumn): Parameter {
@@ -73,20 +72,6 @@ const isDay = (text: string): boolean => {
   const date = new Date(`${text}T00:00:00Z`);
   return !Number.isNaN(date.valueOf()) && date.toISOString().startsWith(text);
 };
-
-/** A decimal without an exponent. */
-function writtenOut(text: string): string {
-  const [, sign, whole = '', fraction = '', power = '0'] =
-    /^([-+]?)(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?$/.exec(text) ?? [];
-  if (sign === undefined || whole + fraction === '') throw unfit();
-  const digits = whole + fraction;
-  const point = whole.length + Number(power);
-  const padded = point < 0 ? '0'.repeat(-point) + digits : digits.padEnd(point, '0');
-  const at = Math.max(point, 0);
-  const left = padded.slice(0, at).replace(/^0+/, '') || '0';
-  const right = padded.slice(at).replace(/0+$/, '');
-  return `${sign === '-' ? '-' : ''}${left}${right === '' ? '' : `.${right}`}`;
-}
 
 /** What became of a value on its way; an error where it is none of its type. */
 export function valueOf(value: unknown, { kind, native, name }: RelationColumn): unknown {

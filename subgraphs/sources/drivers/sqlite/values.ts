@@ -1,9 +1,10 @@
 /** How values go into SQLite and come out of it, where any column may hold anything. */
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn, ValueKind } from '../../driver.ts';
 import { comparableOf, valueOf as scannedValueOf } from '../scanned/values.ts';
 import { decimalOf, ENCODED, formOf, momentText, type FormedKind } from './forms.mjs';
+import { unfit } from '../sql/values.ts';
 
 const FORMED: ReadonlySet<ValueKind> = new Set<FormedKind>(['decimal', 'moment', 'localMoment', 'date', 'localTime']);
 
@@ -11,8 +12,6 @@ const FORMED: ReadonlySet<ValueKind> = new Set<FormedKind>(['decimal', 'moment',
 export const isFormed = (kind: ValueKind): kind is FormedKind => FORMED.has(kind);
 
 const [LEAST, MOST] = [-(2n ** 63n), 2n ** 63n - 1n];
-
-const unfit = (): CodedError => badUserInput('A value is none that its column can hold.');
 
 /** What a value of the API, or a text of a column's, is compared as. @throws CodedError `BAD_USER_INPUT` for what is none */
 export function operandOf(value: unknown, { kind }: Pick<RelationColumn, 'kind'>): bigint | number | string {
