@@ -23,7 +23,7 @@ import { randomSchema, type RandomSchema } from './in-process/random-schema.ts';
 import { randomOperation } from './random/operation.ts';
 import { Random } from './random/random.ts';
 
-const CASES = Number(process.env.IN_PROCESS_CASES ?? 400);
+const CASES = Number(process.env.IN_PROCESS_CASES ?? 250);
 const SEED = Number(process.env.ENGINE_SEED ?? 11);
 /** Operations on each schema. */
 const OPERATIONS = 25;

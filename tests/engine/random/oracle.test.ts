@@ -10,7 +10,7 @@ import { DEEPEST } from './operation.ts';
 import { federateModel } from './federated-model.ts';
 
 /** Models for queries; 8 to 16 for each other kind of case, and of earlier models. */
-const MODELS = Number(process.env.ENGINE_MODELS ?? 32);
+const MODELS = Number(process.env.ENGINE_MODELS ?? 24);
 /**
  * Where the random models begin. Fixed, so that a change is judged by the same cases as the one before it; another
  * number explores others: ENGINE_SEED=$RANDOM npx vitest run tests/engine/random

@@ -26,7 +26,7 @@ export const qdrant: Store = {
     'tests/stores/qdrant-renewal.test.ts',
     'tests/contract/vector-qdrant.test.ts',
     'tests/contract/sources-qdrant.test.ts',
-    'tests/contract/sources-nearest.test.ts',
+    'tests/contract/sources-nearest-qdrant.test.ts',
   ],
   limits: [{ test: 'readers see whole writes', why: 'a write of several points to Qdrant is not atomic' }],
   available: async () => {

@@ -1,26 +1,15 @@
 /** Rows near to something, by vectors that the operator's own stores keep: one suite for all kinds, beside all of them compared here. */
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { graphql, type GraphQLSchema } from 'graphql';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
-import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
-import { createQdrantSource } from '#subgraphs/sources/drivers/qdrant/index.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
 import type { KindName } from '#subgraphs/sources/model/kinds.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { random } from '#tests/setup/random.ts';
-import { startTestServer } from '#tests/setup/server.ts';
-import { shopOptions } from '#tests/setup/source-options.ts';
-
-const { TEST_PGVECTOR_URL: pgUrl, TEST_QDRANT_URL: qdrantUrl, TEST_QDRANT_API_KEY: qdrantKey } = process.env;
 
 interface Row {
   readonly id: number;
@@ -32,10 +21,10 @@ interface Row {
   readonly place: readonly number[];
 }
 
-const DIMENSIONS = 8;
+export const DIMENSIONS = 8;
 const next = random(5);
 const below = (most: number): number => Math.floor(next() * most);
-const ROWS: readonly Row[] = Array.from({ length: 600 }, (_, index) => ({
+export const ROWS: readonly Row[] = Array.from({ length: 600 }, (_, index) => ({
   id: index + 1,
   tenant: index % 3 === 0 ? 'other' : 'acme',
   state: ['open', 'waiting', 'closed'][below(3)]!,
@@ -67,7 +56,8 @@ interface Store extends AsyncDisposable {
   readonly driver: SourceDriver;
 }
 
-function describeNearest(kind: KindName, table: string, open: () => Promise<Store>): void {
+/** @param table that has {@link ROWS}, with an index where the store has such */
+export function describeNearest(kind: KindName, table: string, open: () => Promise<Store>): void {
   describe(kind, () => {
     let store: Store;
     let schema: GraphQLSchema;
@@ -201,108 +191,3 @@ function describeNearest(kind: KindName, table: string, open: () => Promise<Stor
     });
   });
 }
-
-describe.skipIf(pgUrl === undefined)('rows near to something, by pgvector', () => {
-  describeNearest('postgres', 'tickets', async () => {
-    const name = `nearest_${randomBytes(6).toString('hex')}`;
-    const admin = new pg.Client(pgUrl);
-    await admin.connect();
-    await admin.query(`CREATE DATABASE ${name}`);
-    const url = new URL(pgUrl!);
-    url.pathname = `/${name}`;
-    const client = new pg.Client(url.href);
-    await client.connect();
-    await client.query(`
-      CREATE SCHEMA "odd place"; CREATE EXTENSION vector SCHEMA "odd place";
-      CREATE TABLE tickets (id text PRIMARY KEY, tenant text NOT NULL, state text, title text, size bigint, meaning "odd place".vector(${DIMENSIONS}), place "odd place".halfvec(2));
-      CREATE INDEX ON tickets USING hnsw (meaning "odd place".vector_cosine_ops);
-      CREATE INDEX ON tickets USING hnsw (place "odd place".halfvec_l2_ops)`);
-    for (const { id, tenant, state, title, size, meaning, place } of ROWS)
-      await client.query('INSERT INTO tickets VALUES ($1, $2, $3, $4, $5, $6, $7)', [id, tenant, state, title, size, `[${meaning.join()}]`, `[${place.join()}]`]); // prettier-ignore
-    await client.query(
-      `INSERT INTO tickets VALUES (1000, 'acme', 'open', 'No vector', 1, NULL, NULL), (1001, 'acme', 'open', 'Zeros', 1, '[0,0,0,0,0,0,0,0]', NULL)`,
-    );
-    await client.query('ANALYZE tickets');
-    await client.end();
-    const driver = createPostgresSource(shopOptions(url.href));
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-        await admin.end();
-      },
-    };
-  });
-});
-
-describe.skipIf(qdrantUrl === undefined)('rows near to something, by Qdrant', () => {
-  const table = 'nearest-tickets';
-  const qdrantSource = (): string =>
-    `qdrant://${qdrantKey === undefined ? '' : `:${qdrantKey}@`}${new URL(qdrantUrl!).host}`;
-  const raw = async (method: string, path: string, body?: object): Promise<void> => {
-    const response = await fetch(`${qdrantUrl}/collections/${table}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json', ...(qdrantKey === undefined ? {} : { 'api-key': qdrantKey }) },
-      ...(body === undefined ? {} : { body: writeJson(body) }),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  };
-  describeNearest('qdrant', table, async () => {
-    const vectors = { meaning: { size: DIMENSIONS, distance: 'Cosine' }, place: { size: 2, distance: 'Euclid' } };
-    await raw('PUT', '', { vectors });
-    const points = ROWS.map(({ id, meaning, place, ...payload }) => ({ id, vector: { meaning, place }, payload }));
-    await raw('PUT', '/points?wait=true', { points });
-    const driver = createQdrantSource(shopOptions(qdrantSource()));
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await raw('DELETE', '');
-      },
-    };
-  });
-
-  test('through a gateway, in the words of whoever asks', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tributary-nearest-'));
-    const file = join(folder, 'sources.yaml');
-    await writeFile(
-      file,
-      'sources:\n  support:\n    kind: qdrant\n    url: SUPPORT_URL\n    tenancy: { tenant: default }\n    types:\n      near-words: { name: Word, vectors: { sense: { model: static-384-v1 } } }\n',
-    );
-    const collection = async (method: string, path: string, body?: object): Promise<void> =>
-      await raw(method, `/../near-words${path}`, body);
-    await collection('PUT', '', { vectors: { sense: { size: 384, distance: 'Cosine' } } });
-    await collection('PUT', '/points?wait=true', {
-      points: [{ id: 1, vector: { sense: Array(384).fill(0.1) }, payload: { text: '-' } }],
-    });
-    try {
-      await using server = await startTestServer({ SOURCES: file, SUPPORT_URL: qdrantSource() });
-      const ask = async (query: string, variables: object = {}) => {
-        const response = await fetch(`${server.url}/graphql`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ query, variables }),
-        });
-        const { data, errors } = (await response.json()) as { data: any; errors?: unknown }; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers
-        expect(errors).toBeUndefined();
-        return data;
-      };
-      const texts = ['The printer is jammed.', 'I cannot sign in.', 'The invoice is wrong.'];
-      const { embed } = await ask('query ($input: [String!]!) { embed(input: $input) { vector } }', { input: texts });
-      const points = texts.map((text, index) => ({
-        id: index + 1,
-        vector: { sense: embed[index].vector },
-        payload: { text },
-      }));
-      await collection('PUT', '/points?wait=true', { points });
-      const { wordsNearest } = await ask(
-        '{ wordsNearest(text: "my password is refused at login", first: 1) { score node { id text } } }',
-      );
-      expect(wordsNearest).toEqual([{ score: expect.any(Number), node: { id: '2', text: 'I cannot sign in.' } }]);
-    } finally {
-      await collection('DELETE', '');
-      await rm(folder, { recursive: true });
-    }
-  });
-});
