@@ -1,7 +1,6 @@
 /** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import { scalarFilter } from '#subgraphs/shared/filters/parse.ts';
 import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { GRAPH } from './bounds.ts';
@@ -132,26 +131,18 @@ export interface RelationFilter {
   not?: RelationFilter | null;
 }
 
-const conditionOn =
-  <Filter extends object>(fields: object) =>
-  (filter: Filter | null | undefined): Condition | undefined =>
-    parseFilter(
-      {
-        columns: Object.fromEntries(Object.keys(fields).map((field) => [field, 'scalar'])),
-        conditions: GRAPH.conditions,
-        depth: GRAPH.conditionDepth,
-        listed: GRAPH.listed,
-        characters: GRAPH.nameCharacters,
-        pathKeys: 0,
-      },
-      filter,
-    );
+const FILTER_BOUNDS = {
+  conditions: GRAPH.conditions,
+  depth: GRAPH.conditionDepth,
+  listed: GRAPH.listed,
+  characters: GRAPH.nameCharacters,
+};
 
 /**
  * What a filter asks of an entity's `id`, `name` and `kind`; undefined where it asks for nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
  */
-export const entityCondition = conditionOn<EntityFilter>(ENTITY_KINDS);
+export const entityCondition = scalarFilter<EntityFilter>(Object.keys(ENTITY_KINDS), FILTER_BOUNDS);
 
 /** What a filter asks of a relation and its ends, likewise. */
-export const relationCondition = conditionOn<RelationFilter>(RELATION_KINDS);
+export const relationCondition = scalarFilter<RelationFilter>(Object.keys(RELATION_KINDS), FILTER_BOUNDS);

@@ -3,7 +3,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import { scalarFilter } from '#subgraphs/shared/filters/parse.ts';
 import type {
   DateTimeFilterShape,
   EnumFilterShape,
@@ -164,26 +164,18 @@ export const RUN_KINDS: Readonly<Record<RunField, AggregatedKind>> = {
   finishedAt: 'moment',
 };
 
-const conditionOn =
-  <Filter extends object>(fields: object) =>
-  (where: Filter | null | undefined): Condition | undefined =>
-    parseFilter(
-      {
-        columns: Object.fromEntries(Object.keys(fields).map((field) => [field, 'scalar'])),
-        conditions: RUNS.filterConditions,
-        depth: RUNS.filterDepth,
-        listed: RUNS.filterItems,
-        characters: RUNS.longCharacters,
-        pathKeys: 0,
-      },
-      where,
-    );
+const FILTER_BOUNDS = {
+  conditions: RUNS.filterConditions,
+  depth: RUNS.filterDepth,
+  listed: RUNS.filterItems,
+  characters: RUNS.longCharacters,
+};
 
 /**
  * What a filter asks for; undefined where that is nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
  */
-export const runCondition = conditionOn<RunFilter>(RUN_KINDS);
+export const runCondition = scalarFilter<RunFilter>(Object.keys(RUN_KINDS), FILTER_BOUNDS);
 
 export interface RunEventFilter {
   runId?: IdFilterShape | null;
@@ -208,7 +200,7 @@ export const RUN_EVENT_KINDS = {
 } as const satisfies Readonly<Record<Exclude<keyof RunEventFilter, 'and' | 'or' | 'not'>, AggregatedKind>>;
 
 /** {@link runCondition}, of events. */
-export const runEventCondition = conditionOn<RunEventFilter>(RUN_EVENT_KINDS);
+export const runEventCondition = scalarFilter<RunEventFilter>(Object.keys(RUN_EVENT_KINDS), FILTER_BOUNDS);
 
 /** What runs are sorted by: moments of theirs. Those that have not come count as the latest. */
 export const RUN_ORDERS = ['createdAt', 'startedAt', 'finishedAt'] as const;

@@ -1,7 +1,6 @@
 /** What a filter of objects asks for, and the values that it is asked of. */
-import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { ValueOf } from '#subgraphs/shared/filters/holds.ts';
-import { parseFilter, type FilterInput } from '#subgraphs/shared/filters/parse.ts';
+import { scalarFilter, type FilterInput } from '#subgraphs/shared/filters/parse.ts';
 import { OBJECT } from '../bounds.ts';
 import type { ListedObject } from '../driver.ts';
 
@@ -21,18 +20,12 @@ export const OBJECT_FIELDS = Object.keys(VALUES) as ObjectField[];
  * Turns a caller's filter into a condition; `undefined` where it asks for nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
  */
-export const objectCondition = (filter: FilterInput | null | undefined): Condition | undefined =>
-  parseFilter(
-    {
-      columns: Object.fromEntries(OBJECT_FIELDS.map((field) => [field, 'scalar'])),
-      conditions: OBJECT.conditions,
-      depth: OBJECT.conditionDepth,
-      listed: OBJECT.listed,
-      characters: OBJECT.filterCharacters,
-      pathKeys: 0,
-    },
-    filter,
-  );
+export const objectCondition = scalarFilter<FilterInput>(OBJECT_FIELDS, {
+  conditions: OBJECT.conditions,
+  depth: OBJECT.conditionDepth,
+  listed: OBJECT.listed,
+  characters: OBJECT.filterCharacters,
+});
 
 /** The values of an object, as conditions ask for them. */
 export const valuesOf =

@@ -43,6 +43,19 @@ export function parseFilter(rules: FilterRules, filter: object | null | undefine
   return condition.kind === 'and' && condition.of.length === 0 ? undefined : condition;
 }
 
+/** Parses filters that have conditions on these fields, none of which is JSON or leads elsewhere; throws as {@link parseFilter} does. */
+export function scalarFilter<Filter extends object>(
+  fields: readonly string[],
+  bounds: Pick<FilterRules, 'conditions' | 'depth' | 'listed' | 'characters'>,
+): (filter: Filter | null | undefined) => Condition | undefined {
+  const rules = {
+    ...bounds,
+    columns: Object.fromEntries(fields.map((field) => [field, 'scalar' as const])),
+    pathKeys: 0,
+  };
+  return (filter) => parseFilter(rules, filter);
+}
+
 const not = (of: Condition): Condition => ({ kind: 'not', of });
 const OPERATORS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
