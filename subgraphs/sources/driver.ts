@@ -134,6 +134,9 @@ export interface Relation {
   readonly onlyTenant: string | undefined;
 }
 
+/** Its {@link CatalogTable.id}. */
+export const tableIdOf = ({ schema, table }: Pick<Relation, 'schema' | 'table'>): string => `${schema}.${table}`;
+
 export interface OrderLevel {
   readonly field: string;
   readonly direction: 'ASC' | 'DESC';

@@ -5,7 +5,14 @@ import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import { patiently } from '#subgraphs/shared/streams/patiently.ts';
 import { PulledStream } from '#subgraphs/shared/streams/pulled-stream.ts';
 import { SOURCES } from '../bounds.ts';
-import type { Change, ChangeBatch, ChangePlace, ChangesRequest, Relation, SourceChanges } from '../driver.ts';
+import {
+  tableIdOf,
+  type Change,
+  type ChangeBatch,
+  type ChangePlace,
+  type ChangesRequest,
+  type SourceChanges,
+} from '../driver.ts';
 
 export interface HubOptions {
   /** The most connections to the source, of which reading changes takes half. @default SOURCES.poolSize */
@@ -62,7 +69,7 @@ export class ChangeHub {
       onEnd: () => this.#left(stream),
     });
     // Followed first, looked second: what comes after the look wakes this stream.
-    this.#streams.set(stream, tableOf(relation));
+    this.#streams.set(stream, tableIdOf(relation));
     this.#timer ??= setInterval(() => this.#wake(undefined), this.#options.pollMs ?? SOURCES.pollMs).unref();
     try {
       await this.#hear(changes);
@@ -105,7 +112,7 @@ export class ChangeHub {
 
   #read(context: RequestContext, changes: SourceChanges, request: ChangesRequest): Promise<ChangeBatch> {
     const { relation, ...asked } = request;
-    const key = JSON.stringify([context.principal.tenantId, tableOf(relation), asked]);
+    const key = JSON.stringify([context.principal.tenantId, tableIdOf(relation), asked]);
     let read = this.#reads.get(key);
     if (read === undefined) {
       read = this.#slots.use(() => changes.read(context, request)).finally(() => this.#reads.delete(key));
@@ -114,8 +121,6 @@ export class ChangeHub {
     return read;
   }
 }
-
-const tableOf = ({ schema, table }: Relation): string => `${schema}.${table}`;
 
 /** Who reads for all of a tenant who follow: nobody's leaving ends it for the others. */
 const neutralOf = ({ principal: { tenantId }, requestId }: RequestContext): RequestContext =>

@@ -2,6 +2,7 @@
  * The record of changes that an operator may let his PostgreSQL keep: a table that triggers fill in the transactions of
  * whoever writes. What reads it is in drivers/postgres/changes.ts; `npm run sources:changes` prints what makes it.
  */
+import pg from 'pg';
 import { SOURCES } from '../bounds.ts';
 
 /** The schema of what is made, so that nothing of the operator's own is in its way. */
@@ -28,10 +29,7 @@ export interface ChangeLogOptions {
   readonly reader: string;
 }
 
-const id = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-/** A literal, whatever `standard_conforming_strings` says. */
-const text = (value: string): string =>
-  `${value.includes('\\') ? ' E' : ''}'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+const { escapeIdentifier: id, escapeLiteral: text } = pg;
 
 /**
  * SQL that makes the record, and the triggers of these tables. To be run by their owner; it can be run again.

@@ -1,7 +1,17 @@
 /** Whether changes of a type's rows can be followed, and how: what the file says of it, held to what the store says. */
+import type { CatalogTable } from '../driver.ts';
 import type { Draft } from './draft.ts';
 import { KINDS, type KindName } from './kinds.ts';
 import { isSortable, type ModelChanges } from './model.ts';
+
+/** Why no record of a table's changes can be kept; undefined where one can. */
+export function whyUnrecorded({ id, kind, policies }: CatalogTable): string | undefined {
+  if (kind !== 'table' && kind !== 'partitioned table')
+    return `${id} is a ${kind}, which has no changes of its own. Follow the tables that it is made of.`;
+  return policies === true
+    ? `policies of the database say row by row who may read ${id}, and a record of its changes does not know them. Take its \`changes\` out.`
+    : undefined;
+}
 
 /** @returns undefined where the file says of none. @param fault is told what is wrong with it */
 export function changesOf(
@@ -20,10 +30,8 @@ export function changesOf(
       return refuse(
         `stores of the kind ${kind} keep no record of changes. Say \`changes: { column: … }\` of ${table.id}, a column that grows with each change, or take it out.`,
       );
-    if (table.policies === true)
-      return refuse(
-        `policies of the database say row by row who may read ${table.id}, and a record of its changes does not know them. Take its \`changes\` out.`,
-      );
+    const why = whyUnrecorded(table);
+    if (why !== undefined) return refuse(why);
     const served = [
       ...Object.values(relation.columns).map(({ name }) => name),
       ...(tenant === undefined ? [] : [tenant]),

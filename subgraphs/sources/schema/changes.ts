@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor, malformedCursor } from '#subgraphs/shared/c
 import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
 import { polledChanges } from '../changes/polled.ts';
-import type { Change, ChangeKind, ChangePlace, OrderLevel } from '../driver.ts';
+import { tableIdOf, type Change, type ChangeKind, type ChangePlace, type OrderLevel } from '../driver.ts';
 import type { ModelType } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import { neededOf } from './lists.ts';
@@ -47,7 +47,7 @@ export function addChanges(parts: SchemaParts, type: ModelType, kinds: ChangeKin
         }));
   const from = changes.kind === 'log' ? driver.changes : polledChanges(driver, order);
   if (from === undefined) throw new Error(`${source} keeps no record of changes.`);
-  const name = `${source}.${relation.schema}.${relation.table}:changes:${order.map(({ field }) => field).join()}`;
+  const name = `${source}.${tableIdOf(relation)}:changes:${order.map(({ field }) => field).join()}`;
   const placeOf = (cursor: string): ChangePlace => {
     const place = decodeCursor(name, cursor, changes.kind === 'log' ? 2 : order.length);
     if (!from.isPlace(place)) throw malformedCursor();

@@ -5,7 +5,7 @@ import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/bui
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import { SOURCES } from '../bounds.ts';
-import type { SourceDriver, SourceRow } from '../driver.ts';
+import { tableIdOf, type SourceDriver, type SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { lookupKey, type ModelColumn, type ModelEnum, type ModelType, type SourceModel } from '../model/model.ts';
 import { ChangeHub } from '../changes/hub.ts';
@@ -155,7 +155,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
   builder.queryField(item, (t) =>
     t.field({
       type: parts.refs.get(type.name)! as never,
-      description: `The row of \`${type.relation.schema}.${type.relation.table}\` with this key; null when there is none.`,
+      description: `The row of \`${tableIdOf(type.relation)}\` with this key; null when there is none.`,
       args: Object.fromEntries(
         columns.map((column) => [
           column.field,

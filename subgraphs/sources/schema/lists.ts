@@ -20,7 +20,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
 import { SOURCES } from '../bounds.ts';
-import type { ListRequest, OrderLevel, SourceRow } from '../driver.ts';
+import { tableIdOf, type ListRequest, type OrderLevel, type SourceRow } from '../driver.ts';
 import type { OfEach } from '../loaders.ts';
 import type { ModelLink, ModelType } from '../model/model.ts';
 import { filterInput, orderInput, parseFilter, parseOrder } from './filters.ts';
@@ -125,7 +125,7 @@ function levelOf(parts: SchemaParts, type: ModelType, given: ListArguments, info
     page,
     where,
     order,
-    name: `${parts.source}.${type.relation.schema}.${type.relation.table}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`,
+    name: `${parts.source}.${tableIdOf(type.relation)}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`,
     request: {
       relation: type.relation,
       ...neededOf(type, selectedFields(info, NODES), order),

@@ -4,28 +4,24 @@
  * and as it has become, so that a row that begins or ceases to match is told as one that comes or goes.
  */
 import { sql } from 'kysely';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { Listening, type ListeningOptions } from '#subgraphs/shared/postgres/listening.ts';
 import type { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
 import { SOURCES } from '../../bounds.ts';
-import type {
-  Change,
-  ChangeBatch,
-  ChangeKind,
-  ChangePlace,
-  ChangesRequest,
-  Relation,
-  SourceChanges,
+import {
+  tableIdOf,
+  type Change,
+  type ChangeBatch,
+  type ChangeKind,
+  type ChangePlace,
+  type ChangesRequest,
+  type SourceChanges,
 } from '../../driver.ts';
 import type { Sql, SqlStatement } from '../sql/dialect.ts';
-import { Aliased, compiled, isTenantOf, named, rowOf, selectedOf, whereSql } from '../sql/statements.ts';
+import type { SqlConnections } from '../sql/source.ts';
+import { Aliased, compiled, isTenantOf, named, rowOf, selectedNames, selectedOf, whereSql } from '../sql/statements.ts';
 import { CHANGES, CHANNEL, PRUNED } from '../../changes/postgres-log.ts';
 import { postgresDialect } from './dialect.ts';
-
-type Read = (context: RequestContext, statement: SqlStatement) => Promise<Record<string, unknown>[]>;
-
-const idOf = ({ schema, table }: Pick<Relation, 'schema' | 'table'>): string => `${schema}.${table}`;
 
 const changesTable = sql.raw(CHANGES);
 const prunedTable = sql.raw(PRUNED);
@@ -33,7 +29,7 @@ const prunedTable = sql.raw(PRUNED);
 const place = (transactionId: unknown, id: unknown): ChangePlace => [String(transactionId), String(id)];
 
 export function postgresChanges(
-  read: Read,
+  read: SqlConnections['read'],
   pool: Pick<PostgresPool, 'listen'>,
   who: ListeningOptions['who'],
 ): SourceChanges {
@@ -76,18 +72,15 @@ export function postgresChanges(
 function statement(request: ChangesRequest, tenantId: string): SqlStatement {
   const { relation, after } = request;
   const [transactionId, id] = after;
-  const behind = sql`c.relation = ${idOf(relation)} AND (c.transaction_id, c.id) > (${transactionId}::xid8, ${id}::bigint)`;
+  const behind = sql`c.relation = ${tableIdOf(relation)} AND (c.transaction_id, c.id) > (${transactionId}::xid8, ${id}::bigint)`;
   const side = (of: 'before' | 'after'): Sql => {
     const rows = sql`jsonb_populate_record(NULL::${postgresDialect.table(relation)}, w.${sql.ref(of)})`;
     const table = new Aliased(postgresDialect, relation, tenantId, 0, rows);
-    const selected = selectedOf(postgresDialect, request, (field) => table.ref(field)).map(({ value, name }) =>
-      named(value, name),
-    );
+    const selected = selectedOf(postgresDialect, request, table);
     const conditions = [sql`w.${sql.ref(of)} IS NOT NULL`, ...table.conditions(request)];
     return sql`LEFT JOIN LATERAL (SELECT ${sql.join([named(sql`true`, 'is'), ...selected])} FROM ${table.from}${whereSql(conditions)}) AS ${sql.ref(`of_${of}`)} ON true`;
   };
-  const names = selectedOf(postgresDialect, request, (field) => sql.ref(field)).map(({ name }) => name);
-  const values = names.map((name) =>
+  const values = selectedNames(request).map((name) =>
     named(sql`CASE WHEN of_after.is THEN of_after.${sql.ref(name)} ELSE of_before.${sql.ref(name)} END`, name),
   );
   return compiled(
@@ -101,9 +94,9 @@ function statement(request: ChangesRequest, tenantId: string): SqlStatement {
       ORDER BY c.transaction_id, c.id LIMIT ${sql.lit(SOURCES.changes)}
     )
     SELECT stand.head::text AS head, stand.expired, stand.head >= ${transactionId}::xid8 AS reached,
-           (SELECT max(l.transaction_id) FROM (SELECT c.transaction_id FROM ${changesTable} AS c WHERE ${behind} ORDER BY c.transaction_id DESC, c.id DESC LIMIT 1) AS l)::text AS last,
+           (SELECT c.transaction_id FROM ${changesTable} AS c WHERE ${behind} ORDER BY c.transaction_id DESC, c.id DESC LIMIT 1)::text AS last,
            stand.most::text AS most, w.transaction_id::text AS at, w.id::text AS number, w.kind,
-           of_before.is AS was, of_after.is AS becomes${names.length === 0 ? sql`` : sql`, ${sql.join(values)}`}
+           of_before.is AS was, of_after.is AS becomes${values.length === 0 ? sql`` : sql`, ${sql.join(values)}`}
     FROM stand LEFT JOIN w ON true ${side('before')} ${side('after')}
     ORDER BY w.transaction_id, w.id`,
   );
@@ -125,7 +118,7 @@ function batchOf(request: ChangesRequest, rows: readonly Record<string, unknown>
   if (last >= BigInt(stand['most'] as string))
     throw new CodedError(
       'STORE_UNAVAILABLE',
-      `The record of changes of ${idOf(request.relation)} is another database cluster's.`,
+      `The record of changes of ${tableIdOf(request.relation)} is another database cluster's.`,
       {
         hint: 'Run what `npm run sources:changes` prints once more, as the owner of the tables.',
       },

@@ -1,8 +1,9 @@
 /** Rows near to a vector, by pgvector. */
 import { sql } from 'kysely';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { CatalogVector, NearestRequest, NearRow, Relation, VectorMeasure } from '../../driver.ts';
-import type { Sql, SqlStatement } from '../sql/dialect.ts';
-import { Aliased, columnIn, compiled, named, rowOf, selectedOf, whereSql } from '../sql/statements.ts';
+import type { SqlStatement } from '../sql/dialect.ts';
+import { Aliased, compiled, named, rowOf, selectedOf, whereSql } from '../sql/statements.ts';
 import { postgresDialect } from './dialect.ts';
 
 const OPERATORS: Readonly<Record<VectorMeasure, string>> = {
@@ -22,12 +23,10 @@ const SCORES: Readonly<Record<VectorMeasure, (distance: number) => number>> = {
 
 export function nearestStatement({ vector, to, limit, ...request }: NearestRequest, tenantId: string): SqlStatement {
   const table = new Aliased(postgresDialect, request.relation, tenantId);
-  const own = sql`${table.column(vector)}`;
+  const own = table.column(vector);
   const schema = /^(.*)\.(vector|halfvec)$/s.exec(vector.native)![1]!;
   const distance = sql`${own} OPERATOR(${sql.raw(`${schema}.${OPERATORS[vector.measure]}`)}) ${`[${to.join()}]`}::${sql.raw(vector.native)}`;
-  const selected = selectedOf(postgresDialect, request, (field) => table.ref(field)).map(({ value, name }) =>
-    named(value, name),
-  );
+  const selected = selectedOf(postgresDialect, request, table);
   const conditions = [sql`${own} IS NOT NULL`, ...table.conditions(request)];
   // Of a vector of zeros the cosine is NaN: it is near to nothing.
   return compiled(
@@ -48,16 +47,14 @@ export function vectorStatement(
   tenantId: string,
 ): SqlStatement {
   const table = new Aliased(postgresDialect, relation, tenantId);
-  const parts = Object.entries(key).map(([field, value]): Sql =>
-    postgresDialect.condition(table.ref(field), columnIn(relation, field), {
-      kind: 'compare',
-      column: field,
-      operator: '=',
-      value,
-    }),
-  );
+  const of = Object.entries(key).map(([column, value]): Condition => ({
+    kind: 'compare',
+    column,
+    operator: '=',
+    value,
+  }));
   return compiled(
     postgresDialect,
-    sql`SELECT ${named(sql`${table.column(vector)}::text`, 'vector')} FROM ${table.from}${whereSql([...parts, ...table.conditions({})])} LIMIT 1`,
+    sql`SELECT ${named(sql`${table.column(vector)}::text`, 'vector')} FROM ${table.from}${whereSql(table.conditions({ where: { kind: 'and', of } }))} LIMIT 1`,
   );
 }

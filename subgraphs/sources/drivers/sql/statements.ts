@@ -37,7 +37,7 @@ export function listStatement(dialect: SqlDialect, request: ListRequest, tenantI
     dialect.level(table.ref(field), columnIn(relation, field), direction),
   );
   const rows: Rows = {
-    selected: selectedOf(dialect, request, (field) => table.ref(field)).map(({ value, name }) => named(value, name)),
+    selected: selectedOf(dialect, request, table),
     from: table.from,
     conditions: [...table.conditions(request), ...(after === undefined ? [] : [behind(levels, after)])],
     order: levels.map((level) => dialect.sorted(level)),
@@ -77,23 +77,17 @@ export function aggregateStatement(
 
 type Wanted = Pick<ListRequest, 'relation' | 'fields' | 'texts'>;
 
-/** What is selected of a row for {@link rowOf}, by names. */
-export function selectedOf(
-  dialect: SqlDialect,
-  { relation, fields, texts }: Wanted,
-  refOf: (field: string) => Sql,
-): { readonly value: Sql; readonly name: string }[] {
-  return [
-    ...fields.map((field, index) => ({
-      value: dialect.selected(refOf(field), columnIn(relation, field)),
-      name: `v${index}`,
-    })),
-    ...texts.map((field, index) => ({
-      value: dialect.textOf(refOf(field), columnIn(relation, field)),
-      name: `t${index}`,
-    })),
-  ];
-}
+/** What is selected of a row for {@link rowOf}. */
+export const selectedOf = (dialect: SqlDialect, { relation, fields, texts }: Wanted, table: Aliased): Sql[] => [
+  ...fields.map((field, index) => named(dialect.selected(table.ref(field), columnIn(relation, field)), `v${index}`)),
+  ...texts.map((field, index) => named(dialect.textOf(table.ref(field), columnIn(relation, field)), `t${index}`)),
+];
+
+/** What {@link selectedOf} calls what it selects, in its order. */
+export const selectedNames = ({ fields, texts }: Pick<Wanted, 'fields' | 'texts'>): string[] => [
+  ...fields.map((_, index) => `v${index}`),
+  ...texts.map((_, index) => `t${index}`),
+];
 
 /** What a row with {@link selectedOf} holds. */
 export function rowOf(
