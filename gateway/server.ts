@@ -411,6 +411,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       authenticate,
       limits,
       stopping: stopping.signal,
+      senderStallMs: config.bounds.http.senderStallMs,
     });
     timing('subgraphs');
 

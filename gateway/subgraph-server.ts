@@ -172,7 +172,11 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       [
         probes(guard),
         guardRequests(guard, config.server),
-        subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
+        subgraphRoutes(subgraph.routes, {
+          authenticate,
+          stopping: stopping.signal,
+          senderStallMs: config.bounds.http.senderStallMs,
+        }),
         graphqlOverHttp({ operations: admitted, authenticate, body, log, stopping: stopping.signal }),
       ],
       // The gateway's connections are of one address, or few.

@@ -7,18 +7,20 @@ export interface TrustedProxies {
 }
 
 /** Names of ranges, as other software has them. */
-const NAMED: Readonly<Record<string, readonly string[]>> = {
-  loopback: ['127.0.0.0/8', '::1/128'],
-  linklocal: ['169.254.0.0/16', 'fe80::/10'],
-  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
-};
+const NAMED: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries<readonly string[]>({
+    loopback: ['127.0.0.0/8', '::1/128'],
+    linklocal: ['169.254.0.0/16', 'fe80::/10'],
+    uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  }),
+);
 
 /**
  * What can stand in a list of proxies: an address, a range (`10.0.0.0/8`), or the name of ranges.
  * @returns undefined for anything else
  */
 function rangesOf(item: string): { address: string; prefix: number; family: 'ipv4' | 'ipv6' }[] | undefined {
-  const texts = NAMED[item] ?? [item];
+  const texts = NAMED.get(item) ?? [item];
   const ranges = texts.map((text) => {
     const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
     const version = isIP(address);

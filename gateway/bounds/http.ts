@@ -26,6 +26,22 @@ export const HTTP = bounds('gateway/http', 'limits', {
     min: 100,
     max: 3_600_000,
   },
+  arrivalTimeoutMs: {
+    what: 'The longest time for a whole request to arrive, uploads of objects included: 5 GiB in an hour are 1.5 MB a second. What is slower is answered with 408.',
+    unit: 'ms',
+    default: 3_600_000,
+    variable: 'ARRIVAL_TIMEOUT_MS',
+    min: 1_000,
+    max: 86_400_000,
+  },
+  senderStallMs: {
+    what: 'How long the sender of an object may send nothing before it is answered with 408.',
+    unit: 'ms',
+    default: 30_000,
+    variable: 'SENDER_STALL_MS',
+    min: 100,
+    max: 3_600_000,
+  },
   jsonDepth: {
     what: "The deepest nesting of arrays and objects in a request's JSON, `variables` and `extensions` included. Checked before it is parsed.",
     unit: 'levels',
@@ -114,7 +130,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     default: 1_000,
   },
   lookMs: {
-    what: 'How often connections are looked at for clients that do not read.',
+    what: 'How often connections are looked at for clients that do not read, and for headers that do not arrive.',
     unit: 'ms',
     default: 500,
   },

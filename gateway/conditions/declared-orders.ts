@@ -94,23 +94,25 @@ function fieldsOf(api: GraphQLSchema, { type }: TypeList, values: readonly strin
   if (!isObjectType(object)) return found;
   for (const { name, type: of } of Object.values(object.getFields())) {
     const value = constantOf(name);
-    const kind = KINDS[String(getNamedType(of))];
+    const kind = KINDS.get(String(getNamedType(of)));
     if (kind !== undefined && values.includes(value)) found.set(value, { name, kind });
   }
   return found;
 }
 
-const KINDS: Readonly<Record<string, ValueKind | undefined>> = {
-  Int: 'number',
-  Float: 'number',
-  BigInt: 'digits',
-  Decimal: 'digits',
-  // ISO 8601, which sorts as text.
-  Date: 'text',
-  LocalDateTime: 'text',
-  LocalTime: 'text',
-  DateTime: 'moment',
-  String: 'text',
-  ID: 'text',
-  Boolean: 'boolean',
-};
+const KINDS: ReadonlyMap<string, ValueKind | undefined> = new Map(
+  Object.entries<ValueKind | undefined>({
+    Int: 'number',
+    Float: 'number',
+    BigInt: 'digits',
+    Decimal: 'digits',
+    // ISO 8601, which sorts as text.
+    Date: 'text',
+    LocalDateTime: 'text',
+    LocalTime: 'text',
+    DateTime: 'moment',
+    String: 'text',
+    ID: 'text',
+    Boolean: 'boolean',
+  }),
+);

@@ -90,6 +90,36 @@ function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimi
   });
 }
 
+/**
+ * The body of an upload as it comes, of any length.
+ * @throws CodedError `REQUEST_TIMEOUT` when nothing came for `stallMs`, `BAD_USER_INPUT` when the client broke off
+ */
+export async function* arriving(request: IncomingMessage, stallMs: number): AsyncGenerator<Buffer, undefined> {
+  const chunks = (request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>)[
+    Symbol.asyncIterator
+  ]();
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const stalled = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stalledFor(stallMs)), stallMs);
+    });
+    try {
+      const { value, done } = await Promise.race([chunks.next(), stalled]);
+      if (done === true) return;
+      yield value;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const stalledFor = (stallMs: number): CodedError =>
+  new CodedError('REQUEST_TIMEOUT', `Nothing more of the body came for ${stallMs} ms.`, {
+    hint: 'Send it again, without a pause; whoever runs the server may raise SENDER_STALL_MS.',
+    // What may still come belongs to this request, and is not waited for.
+    extensions: { http: { status: 408, headers: { connection: 'close' } } },
+  });
+
 const tooLarge = (limit: number): CodedError =>
   new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
     hint: 'Send less, upload bytes with `requestUpload`; whoever runs the server may raise BODY_LIMIT_BYTES.',

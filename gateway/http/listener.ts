@@ -1,8 +1,8 @@
 /**
  * The HTTP server: gives each request its id, sends it through the handlers in order, and answers whatever they throw.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import type { Telemetry } from '#gateway/telemetry/telemetry.ts';
@@ -18,6 +18,7 @@ import { requestIdOf } from './request-id.ts';
 /** See `HTTP` (gateway/bounds/http.ts). */
 export interface ListenerLimits extends ConnectionLimits {
   readonly headersTimeoutMs?: number;
+  readonly arrivalTimeoutMs?: number;
   readonly backlog?: number;
 }
 
@@ -109,7 +110,15 @@ export function createListener(
     }
   };
 
-  const options = { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs };
+  const headersTimeout = limits.headersTimeoutMs ?? HTTP.headersTimeoutMs;
+  const options = {
+    keepAlive: true,
+    headersTimeout,
+    // Node's own, five minutes, would end the upload of a large file.
+    requestTimeout: Math.max(headersTimeout, limits.arrivalTimeoutMs ?? HTTP.arrivalTimeoutMs),
+    // Node's own, half a minute, is longer than what it looks for may be.
+    connectionsCheckingInterval: HTTP.lookMs,
+  };
   const server = (tls === undefined ? createServer(options) : createTlsServer(tls, options, log)).on(
     'request',
     (request: IncomingMessage, response: ServerResponse) => {
@@ -121,21 +130,18 @@ export function createListener(
     },
   );
   boundConnections(server, limits, log);
-  // What cannot even be read as HTTP.
+  // What cannot even be read as HTTP, or does not arrive.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-          ? '408 Request Timeout'
-          : '400 Bad Request';
-    const body = JSON.stringify({
-      errors: [{ message: 'The request is not valid HTTP.', extensions: { code: 'BAD_USER_INPUT' } }],
-    });
-    socket.end(
-      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
+    const { status, headers, body } = errorResponse(unreadable(error), requestIdOf(undefined), () => undefined);
+    const text = JSON.stringify(body);
+    const lines = Object.entries({
+      ...headers,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(text)),
+      connection: 'close',
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`);
   });
 
   return {
@@ -165,6 +171,23 @@ export function createListener(
       clearInterval(idle);
     },
   };
+}
+
+function unreadable({ code }: NodeJS.ErrnoException): CodedError {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new CodedError('REQUEST_TIMEOUT', 'The request did not arrive in time.', {
+        hint: 'Send it faster; whoever runs the server may raise HEADERS_TIMEOUT_MS or ARRIVAL_TIMEOUT_MS.',
+        extensions: { http: { status: 408 } },
+      });
+    case 'HPE_HEADER_OVERFLOW':
+      return new CodedError('PAYLOAD_TOO_LARGE', "The request's headers are too long.", {
+        hint: 'Send a long query by POST, and less in headers and cookies.',
+        extensions: { http: { status: 431 } },
+      });
+    default:
+      return badUserInput('The request is not valid HTTP.');
+  }
 }
 
 function pathOf(url: string | undefined): string {

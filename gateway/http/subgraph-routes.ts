@@ -2,13 +2,15 @@
 import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
+import { ReadableStream } from 'node:stream/web';
+import { HTTP } from '#gateway/bounds/http.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { arriving } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
 
 export interface SubgraphRoutesOptions {
@@ -16,6 +18,8 @@ export interface SubgraphRoutesOptions {
   authenticate: Authenticator['authenticate'];
   /** Aborted when the server stops: event streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
+  /** How long the sender of a body may send nothing, in milliseconds. @default `HTTP.senderStallMs` */
+  senderStallMs?: number | undefined;
   /** Of the callers of such routes, and their streams. @default none */
   limits?: Pick<RequestLimits, 'operation' | 'enter'> | undefined;
 }
@@ -23,7 +27,7 @@ export interface SubgraphRoutesOptions {
 /** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
 export function subgraphRoutes(
   routes: readonly Route[],
-  { authenticate, stopping, limits }: SubgraphRoutesOptions,
+  { authenticate, stopping, senderStallMs = HTTP.senderStallMs, limits }: SubgraphRoutesOptions,
 ): Handler {
   setMaxListeners(0, stopping); // Every stream that is open listens.
   const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
@@ -44,7 +48,10 @@ export function subgraphRoutes(
     const principal =
       route.authenticated === true ? await authenticate(request.headers.authorization, request) : undefined;
     if (principal === undefined) {
-      await sendAnswer(exchange, await route.handle(toRequest(exchange, method)), { stopping, principal });
+      await sendAnswer(exchange, await route.handle(toRequest(exchange, method, senderStallMs)), {
+        stopping,
+        principal,
+      });
       return true;
     }
     exchange.principal = principal;
@@ -52,7 +59,10 @@ export function subgraphRoutes(
     await limits?.operation(asking, exchange.tellQuotas);
     const leave = limits?.enter(asking, 'streams');
     try {
-      await sendAnswer(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
+      await sendAnswer(exchange, await route.handle(toRequest(exchange, method, senderStallMs), principal), {
+        stopping,
+        principal,
+      });
     } finally {
       leave?.();
     }
@@ -60,7 +70,7 @@ export function subgraphRoutes(
   };
 }
 
-function toRequest({ request, signal, path }: Exchange, method: string): Request {
+function toRequest({ request, signal, path }: Exchange, method: string, senderStallMs: number): Request {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   // `/a/../b` was found as one thing and would be read as another.
   if (url.pathname !== path) throw badUserInput('The path has another spelling; send it as it was given.');
@@ -74,7 +84,7 @@ function toRequest({ request, signal, path }: Exchange, method: string): Request
       method,
       headers,
       signal,
-      ...(hasBody ? { body: Readable.toWeb(request) as never, duplex: 'half' } : {}),
+      ...(hasBody ? { body: ReadableStream.from(arriving(request, senderStallMs)) as never, duplex: 'half' } : {}),
     } as RequestInit);
   } catch (cause) {
     throw new CodedError('BAD_USER_INPUT', 'The request cannot be understood.', { cause });

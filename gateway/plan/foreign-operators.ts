@@ -9,7 +9,7 @@ const UNKNOWN = /Field "(\w{1,80})" is not defined by type "(\w{1,200})"\.(?: Di
 const END = 900;
 
 /** Ours, by theirs in small letters and without underscores. */
-const OURS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+const OURS: ReadonlyMap<string, readonly string[]> = new Map(
   (
     [
       ['equal equals equalto exact iexact is', ['eq']],
@@ -32,7 +32,7 @@ const OURS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
       ['every some all', ['and']],
       ['any', ['or']],
     ] as const
-  ).flatMap(([theirs, ours]) => theirs.split(' ').map((name) => [name, ours])),
+  ).flatMap(([theirs, ours]) => theirs.split(' ').map((name) => [name, ours] as const)),
 );
 
 /**
@@ -50,7 +50,7 @@ export function withOurOperators(message: string, typeNamed: (name: string) => G
   if (fields['not'] === undefined && fields['eq'] === undefined) return message;
   const plain = name.replaceAll('_', '').toLowerCase();
   const spelt = Object.keys(fields).find((field) => field.toLowerCase() === plain);
-  const ours = spelt === undefined ? (OURS[plain] ?? []).filter((field) => fields[field] !== undefined) : [spelt];
+  const ours = spelt === undefined ? (OURS.get(plain) ?? []).filter((field) => fields[field] !== undefined) : [spelt];
   if (ours.length === 0) return message;
   const quoted = ours.map((field) => `"${field}"`);
   const said = plain === 'between' || plain === 'range' ? quoted.join(' and ') : quoted.join(' or ');

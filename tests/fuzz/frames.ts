@@ -9,6 +9,17 @@ export const says = (random: Random): Says => random.pick(SAYS);
 
 const TYPES = ['connection_init', 'subscribe', 'complete', 'ping', 'pong', 'next', 'error', 'connection_ack', 'start', 'stop', 'connection_terminate', ...PROTOTYPE_NAMES] as const; // prettier-ignore
 
+/** Characters of all messages of a case together, about. */
+const MOST_CHARACTERS = 1_000_000;
+
+/** @returns at most `count` of them: none after they come to so many characters */
+function several(count: number, make: () => string): string[] {
+  const made: string[] = [];
+  for (let length = 0; made.length < count && length < MOST_CHARACTERS; length += made.at(-1)!.length)
+    made.push(make());
+  return made;
+}
+
 /** Messages of `graphql-transport-ws`, mostly begun as they should be and then not. */
 export function makeSocket(random: Random, operation: () => string): SocketCase {
   const id = (): string => random.pick(['"1"', '"1"', '"2"', '""', '1', 'null', '"__proto__"', JSON.stringify(hostileText(random).slice(0, 3_000))]); // prettier-ignore
@@ -37,7 +48,7 @@ export function makeSocket(random: Random, operation: () => string): SocketCase 
     protocols: random.chance(0.9)
       ? ['graphql-transport-ws']
       : random.pick([['graphql-ws'], [], ['mcp'], ['a', 'b', 'c']]),
-    messages: [...(begins ? [init] : []), ...Array.from({ length: random.pick([1, 2, 5, 20, 120]) }, message)],
+    messages: [...(begins ? [init] : []), ...several(random.pick([1, 2, 5, 20, 120]), message)],
     awaits: begins && random.chance(0.8),
     ...(random.chance(0.05) && { isBinary: true }),
     vanishes: random.chance(0.4),
@@ -87,7 +98,7 @@ export function makeMcp(random: Random, operation: () => string): HttpCase {
     const whole = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`;
     return random.chance(0.15) ? garble(whole, random) : whole;
   };
-  const body = random.chance(0.75) ? message() : `[${Array.from({ length: random.pick([0, 2, 9, 11, 300]) }, message).join(',')}]`; // prettier-ignore
+  const body = random.chance(0.75) ? message() : `[${several(random.pick([0, 2, 9, 11, 300]), message).join(',')}]`; // prettier-ignore
   return {
     kind: 'http',
     method: random.chance(0.92) ? 'POST' : random.pick(['GET', 'DELETE', 'PUT', 'OPTIONS']),
@@ -147,7 +158,7 @@ export function makeHttp(random: Random, operation: () => string): HttpCase {
   const body = random.pick([
     () => hostileJson(random),
     () => garble(operation(), random),
-    () => `[${Array.from({ length: random.pick([0, 1, 3, 12]) }, operation).join(',')}]`,
+    () => `[${several(random.pick([0, 1, 3, 12]), operation).join(',')}]`,
     () => operation(),
     () => hostileText(random),
     () =>

@@ -7,6 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { buildSchema } from 'graphql';
 import { askBeside } from './beside.ts';
@@ -19,6 +20,8 @@ import { send } from './send.ts';
 import { startTarget, type Target } from './target.ts';
 
 const MOST_DELAY_MS = 100;
+/** Less than what the server gives a client's headers (20 s), and a client of WebSockets gives the server's last word (30 s). */
+const MOST_STANDSTILL_MS = 15_000;
 const HEAP_BYTES = 512 * 2 ** 20;
 const SHOWN = 20;
 const COSTLIEST = 5;
@@ -69,6 +72,8 @@ async function run(): Promise<void> {
   for (const { name, cases } of await readCorpus()) for (const each of cases) await one(`corpus ${name}`, each);
   console.log(`${asked} requests of earlier runs`);
   const before = await target.probe('reset');
+  const own = monitorEventLoopDelay();
+  own.enable();
   const until = performance.now() + seconds * 1_000;
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -79,10 +84,16 @@ async function run(): Promise<void> {
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   ending.abort();
+  const standstillMs = own.max / 1e6;
+  own.disable();
   const { answered, failures, times } = await beside;
   if (target.hasEnded) return void faults.push(`The server has ended:\n${target.output.slice(-3_000)}`);
   const after = await target.probe('tell');
   faults.push(...failures.map((failure) => `A good request beside: ${failure}`));
+  if (standstillMs > MOST_STANDSTILL_MS)
+    faults.push(
+      `The fuzzer itself stood still for ${standstillMs.toFixed(0)} ms: what was too slow meanwhile was not the server.`,
+    );
   const { delayMs, wallDelayMs, clock, long, peakHeap, peakMemory } = after;
   if (delayMs.p999 >= MOST_DELAY_MS)
     faults.push(
@@ -101,6 +112,7 @@ async function run(): Promise<void> {
   console.log(`event loop's delay (${clock}): ${milliseconds(delayMs)}; by the wall: ${milliseconds(wallDelayMs)}; ${long.length} rounds over 50 ms`); // prettier-ignore
   console.log(`heap: ${megabytes(peakHeap)} at most, ${megabytes(settled.heap)} at the end; the process ${megabytes(peakMemory)} at most`); // prettier-ignore
   console.log(`good requests beside: ${answered} right, ${failures.length} not; p50 ${percentile(0.5)}, p99 ${percentile(0.99)} ms`); // prettier-ignore
+  console.log(`the fuzzer itself stood still for ${standstillMs.toFixed(0)} ms at most`);
   const costs = await measure(target);
   console.log(tableOf(costs));
   if (values.write) await writeTable(costs);

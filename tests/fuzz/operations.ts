@@ -52,6 +52,12 @@ const SHAPES: readonly Shape[] = [
 /** Fields of an operation, about: past them selections are only `__typename`. */
 const SIZES: readonly number[] = [30, 100, 300, 600, 1_500];
 
+/**
+ * Characters of an operation's values, about: past them lists are empty, objects have what they must, and texts are short. What
+ * is longer than the server reads is tried too, but seldom: a fuzzer that is busy with writing asks nothing.
+ */
+const LENGTHS: readonly number[] = [...Array.from({ length: 30 }, () => 150_000), 1_000_000, 6_000_000];
+
 /** An operation, a value in six of which may be one that its type does not take. */
 export function makeOperation(
   schema: GraphQLSchema,
@@ -69,6 +75,8 @@ class Maker {
   readonly #fragments: string[] = [];
   #fields = 0;
   readonly #largest: number;
+  /** Characters that values may still have. */
+  #left: number;
   /** Whether ids are made up, so that not everything is deleted at once. */
   #madeUp = false;
 
@@ -77,6 +85,7 @@ class Maker {
     this.#random = random;
     this.#shape = shape;
     this.#largest = random.pick(SIZES);
+    this.#left = random.pick(LENGTHS);
   }
 
   make(type: `${OperationTypeNode}`): MadeOperation {
@@ -189,6 +198,23 @@ class Maker {
 
   /** A value as JSON; texts that begin with \u0001 are names of an enum where it is written into an operation. */
   #json(type: GraphQLInputType, depth: number, name: string): string {
+    const json = this.#left > 0 ? this.#any(type, depth, name) : this.#least(type, depth);
+    const isLeaf = !isListType(type) && !isNonNullType(type) && !isInputObjectType(type);
+    if (isLeaf) this.#left -= json.length;
+    return json;
+  }
+
+  /** The shortest that the type takes, about. */
+  #least(type: GraphQLInputType, depth: number): string {
+    if (!isNonNullType(type)) return 'null';
+    const of = type.ofType as GraphQLInputType;
+    if (isListType(of)) return '[]';
+    if (!isInputObjectType(of)) return '1';
+    const required = Object.values(of.getFields()).filter((field) => isRequiredInputField(field) && depth > 0);
+    return `{${required.map((field) => `${JSON.stringify(field.name)}:${this.#least(field.type, depth - 1)}`).join(',')}}`;
+  }
+
+  #any(type: GraphQLInputType, depth: number, name: string): string {
     const random = this.#random;
     if (random.chance(this.#shape.hostility * 0.25)) return hostileJson(random);
     if (isNonNullType(type)) return this.#json(type.ofType as GraphQLInputType, depth, name);

@@ -5,6 +5,11 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { loadConfig } from '#gateway/config/config.ts';
+import { createListener } from '#gateway/http/listener.ts';
+import { subgraphRoutes } from '#gateway/http/subgraph-routes.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
+import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.ts';
 import { http, mcp, mcpExecute, openSocket, WAYS_IN, type Send } from './ways-in.ts';
 
@@ -261,6 +266,65 @@ describe('connections', () => {
     for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
     expect(text).toMatch(/^HTTP\/1.1 408 /);
     expect(text).toMatch(/REQUEST_TIMEOUT/);
+  });
+
+  /** What a server answers to bytes, until it closes the connection. */
+  async function answerTo(port: number, bytes: string): Promise<{ head: string; code: unknown }> {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(bytes);
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+    const [head, body] = text.split('\r\n\r\n') as [string, string];
+    return { head: head.split('\r\n')[0]!, code: (JSON.parse(body) as GraphqlAnswer).errors![0]!.extensions!['code'] };
+  }
+
+  test('headers that do not arrive, are too long or are none are answered each by its own code', async () => {
+    await using slow = await startTestServer({ HEADERS_TIMEOUT_MS: '300' });
+    expect(await answerTo(slow.server.port, 'POST /graphql HTTP/1.1\r\nhost: a\r\n')).toEqual({
+      head: 'HTTP/1.1 408 Request Timeout',
+      code: 'REQUEST_TIMEOUT',
+    });
+    expect(await answerTo(slow.server.port, `GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`)).toEqual({
+      head: 'HTTP/1.1 431 Request Header Fields Too Large',
+      code: 'PAYLOAD_TOO_LARGE',
+    });
+    expect(await answerTo(slow.server.port, 'hello there\r\n\r\n')).toEqual({
+      head: 'HTTP/1.1 400 Bad Request',
+      code: 'BAD_USER_INPUT',
+    });
+  });
+
+  test('an upload may take long, and may not stand still', async () => {
+    const { bounds } = loadConfig({ SENDER_STALL_MS: '300' });
+    const route: Route = {
+      methods: ['PUT'],
+      prefix: '/objects/',
+      handle: async (request) => Response.json({ length: (await request.arrayBuffer()).byteLength }),
+    };
+    const listener = createListener(
+      [
+        subgraphRoutes([route], {
+          authenticate: () => Promise.reject(new Error('The route asks for nobody.')),
+          stopping: new AbortController().signal,
+          senderStallMs: bounds.http.senderStallMs,
+        }),
+      ],
+      bounds.http,
+      createLogger({ level: 'silent' }),
+    );
+    expect(listener.server.requestTimeout).toBe(3_600_000);
+    const port = await listener.listen('127.0.0.1', 0);
+    const head = 'PUT /objects/a HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n';
+    try {
+      expect(await answerTo(port, `${head}12345`)).toEqual({
+        head: 'HTTP/1.1 408 Request Timeout',
+        code: 'REQUEST_TIMEOUT',
+      });
+      const { status, text } = await http(`http://127.0.0.1:${port}`, '/objects/a', 'PUT', {}, '0123456789');
+      expect([status, JSON.parse(text)]).toEqual([200, { length: 10 }]);
+    } finally {
+      await listener.close(0);
+    }
   });
 
   test('those of one address, and all, are capped', async () => {

@@ -20,17 +20,19 @@ import { directive, has, namedType, type GraphModel, type Reference } from '../m
 import { PREFIX, type Names } from '../model/names.ts';
 
 /** What the API calls the library's bare names, for people. */
-const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  AND: 'All of these.',
-  OR: 'At least one of these.',
-  NOT: 'Not this.',
-  where: 'Which ones.',
-  sort: 'In which order.',
-  limit: 'How many at most.',
-  offset: 'How many to leave out first.',
-  first: 'How many at most.',
-  after: 'The cursor to go on from.',
-};
+const DESCRIPTIONS: ReadonlyMap<string, string> = new Map(
+  Object.entries<string>({
+    AND: 'All of these.',
+    OR: 'At least one of these.',
+    NOT: 'Not this.',
+    where: 'Which ones.',
+    sort: 'In which order.',
+    limit: 'How many at most.',
+    offset: 'How many to leave out first.',
+    first: 'How many at most.',
+    after: 'The cursor to go on from.',
+  }),
+);
 
 /** @returns the subgraph's type definitions */
 export function apiTypeDefs(library: GraphQLSchema, model: GraphModel, names: Names): string {
@@ -205,7 +207,7 @@ const described = (field: FieldDefinitionNode): FieldDefinitionNode => ({
 });
 
 const descriptionOf = (name: string): StringValueNode | undefined => {
-  const value = DESCRIPTIONS[name];
+  const value = DESCRIPTIONS.get(name);
   return value === undefined ? undefined : { kind: Kind.STRING, value };
 };
 

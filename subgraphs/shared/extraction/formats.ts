@@ -64,42 +64,44 @@ export const FORMATS: Readonly<Record<Format, FormatEntry>> = {
 };
 
 /** Languages of source code by the endings of their files, as fences of Markdown name them. */
-const LANGUAGES: Readonly<Record<string, string>> = {
-  ...endingsOf('javascript', 'js mjs cjs jsx'),
-  ...endingsOf('typescript', 'ts mts cts'),
-  ...endingsOf('tsx', 'tsx'),
-  ...endingsOf('python', 'py pyi'),
-  ...endingsOf('java', 'java'),
-  ...endingsOf('cpp', 'c h cc cpp cxx hh hpp hxx'),
-  ...endingsOf('rust', 'rs'),
-  ...endingsOf('go', 'go'),
-  ...endingsOf('php', 'php'),
-  ...endingsOf('csharp', 'cs'),
-  ...endingsOf('kotlin', 'kt kts'),
-  ...endingsOf('ruby', 'rb'),
-  ...endingsOf('swift', 'swift'),
-  ...endingsOf('scala', 'scala'),
-  ...endingsOf('dart', 'dart'),
-  ...endingsOf('lua', 'lua'),
-  ...endingsOf('perl', 'pl pm'),
-  ...endingsOf('r', 'r'),
-  ...endingsOf('elixir', 'ex exs'),
-  ...endingsOf('haskell', 'hs'),
-  ...endingsOf('clojure', 'clj cljs'),
-  ...endingsOf('sh', 'sh bash zsh'),
-  ...endingsOf('powershell', 'ps1'),
-  ...endingsOf('sql', 'sql'),
-  ...endingsOf('graphql', 'graphql gql'),
-  ...endingsOf('proto', 'proto'),
-  ...endingsOf('hcl', 'tf'),
-  ...endingsOf('css', 'css scss less'),
-  ...endingsOf('vue', 'vue'),
-  ...endingsOf('svelte', 'svelte'),
-  ...endingsOf('yaml', 'yaml yml'),
-  ...endingsOf('toml', 'toml'),
-  ...endingsOf('ini', 'ini cfg'),
-  ...endingsOf('xml', 'xml xsd'),
-};
+const LANGUAGES: ReadonlyMap<string, string> = new Map(
+  Object.entries<string>({
+    ...endingsOf('javascript', 'js mjs cjs jsx'),
+    ...endingsOf('typescript', 'ts mts cts'),
+    ...endingsOf('tsx', 'tsx'),
+    ...endingsOf('python', 'py pyi'),
+    ...endingsOf('java', 'java'),
+    ...endingsOf('cpp', 'c h cc cpp cxx hh hpp hxx'),
+    ...endingsOf('rust', 'rs'),
+    ...endingsOf('go', 'go'),
+    ...endingsOf('php', 'php'),
+    ...endingsOf('csharp', 'cs'),
+    ...endingsOf('kotlin', 'kt kts'),
+    ...endingsOf('ruby', 'rb'),
+    ...endingsOf('swift', 'swift'),
+    ...endingsOf('scala', 'scala'),
+    ...endingsOf('dart', 'dart'),
+    ...endingsOf('lua', 'lua'),
+    ...endingsOf('perl', 'pl pm'),
+    ...endingsOf('r', 'r'),
+    ...endingsOf('elixir', 'ex exs'),
+    ...endingsOf('haskell', 'hs'),
+    ...endingsOf('clojure', 'clj cljs'),
+    ...endingsOf('sh', 'sh bash zsh'),
+    ...endingsOf('powershell', 'ps1'),
+    ...endingsOf('sql', 'sql'),
+    ...endingsOf('graphql', 'graphql gql'),
+    ...endingsOf('proto', 'proto'),
+    ...endingsOf('hcl', 'tf'),
+    ...endingsOf('css', 'css scss less'),
+    ...endingsOf('vue', 'vue'),
+    ...endingsOf('svelte', 'svelte'),
+    ...endingsOf('yaml', 'yaml yml'),
+    ...endingsOf('toml', 'toml'),
+    ...endingsOf('ini', 'ini cfg'),
+    ...endingsOf('xml', 'xml xsd'),
+  }),
+);
 
 function endingsOf(language: string, endings: string): Record<string, string> {
   return Object.fromEntries(endings.split(' ').map((ending) => [ending, language]));
@@ -128,7 +130,7 @@ export const formatOfMediaType = (mediaType: string): Format | undefined =>
   BY_MEDIA_TYPE.get(mediaType.split(';', 1)[0]!.trim().toLowerCase());
 
 /** The language of source code, by the name of its file. */
-export const languageOf = (name: string): string | undefined => LANGUAGES[endingOf(name)];
+export const languageOf = (name: string): string | undefined => LANGUAGES.get(endingOf(name));
 
 /** Every ending that is read, with its dot, in alphabetical order. */
 export const ALL_ENDINGS: readonly string[] = [...BY_ENDING.keys()].map((ending) => `.${ending}`).sort();

@@ -88,6 +88,7 @@ test.each([
   ['between', 'documents(where: { createdAt: { between: "x" } })', '"gte" and "lte"'],
   ['like', 'runs(where: { startedAt: { like: "x" } })', undefined],
   ['nothing', 'documents(where: { title: { nothing: "x" } })', undefined],
+  ['constructor', 'documents(where: { title: { constructor: "x" } })', undefined],
 ])('an operator of another API: %s', async (operator, field, ours) => {
   const [, name, where] = /^(\w+)\(where: (.*)\)$/.exec(field)!;
   const types: Record<string, string> = { entities: 'EntityFilter', documents: 'DocumentFilter', runs: 'RunFilter' };

@@ -168,31 +168,33 @@ const KINDS: Readonly<Record<string, CatalogTable['kind']>> = {
   f: 'foreign table',
 };
 
-const VALUES: Readonly<Record<string, ValueKind>> = {
-  bool: 'boolean',
-  int2: 'int',
-  int4: 'int',
-  int8: 'bigint',
-  oid: 'bigint',
-  float4: 'float',
-  float8: 'float',
-  numeric: 'decimal',
-  money: 'decimal',
-  text: 'text',
-  varchar: 'text',
-  bpchar: 'text',
-  name: 'text',
-  uuid: 'id',
-  timestamptz: 'moment',
-  timestamp: 'localMoment',
-  date: 'date',
-  timetz: 'time',
-  time: 'localTime',
-  interval: 'duration',
-  json: 'json',
-  jsonb: 'json',
-  bytea: 'bytes',
-};
+const VALUES: ReadonlyMap<string, ValueKind> = new Map(
+  Object.entries<ValueKind>({
+    bool: 'boolean',
+    int2: 'int',
+    int4: 'int',
+    int8: 'bigint',
+    oid: 'bigint',
+    float4: 'float',
+    float8: 'float',
+    numeric: 'decimal',
+    money: 'decimal',
+    text: 'text',
+    varchar: 'text',
+    bpchar: 'text',
+    name: 'text',
+    uuid: 'id',
+    timestamptz: 'moment',
+    timestamp: 'localMoment',
+    date: 'date',
+    timetz: 'time',
+    time: 'localTime',
+    interval: 'duration',
+    json: 'json',
+    jsonb: 'json',
+    bytea: 'bytes',
+  }),
+);
 
 /** Reads the tables of `schemas` that the user may read. */
 export async function introspect(client: Client, schemas: readonly string[]): Promise<Catalog> {
@@ -259,7 +261,7 @@ function columnOf(row: ColumnRow): CatalogColumn {
     ...(row.generated ? { generated: true } : {}),
   };
   if (isNested) return { name, kind: 'other', native: `${native}[]`, list: false, nullable, ...told };
-  const kind = isEnum ? 'enum' : (VALUES[type] ?? (/(^|\.)citext$/.test(type) ? 'text' : 'other'));
+  const kind = isEnum ? 'enum' : (VALUES.get(type) ?? (/(^|\.)citext$/.test(type) ? 'text' : 'other'));
   return {
     name,
     kind,
