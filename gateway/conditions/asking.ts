@@ -214,8 +214,11 @@ export class Asking {
       const variables = { where, after, first, ...values };
       const paging = `first: $first, after: $after${beside}`;
       const page: Page = await this.#ask<Page>(list, paging, selection, variables, { first: 'Int', ...types });
-      after = page.pageInfo.endCursor;
-      const last = !page.pageInfo.hasNextPage || after === null;
+      const { endCursor, hasNextPage } = page.pageInfo;
+      const last = !hasNextPage || endCursor === null;
+      if (!last && endCursor === after)
+        throw new CodedError('SUBGRAPH_ERROR', `\`${list.field}\` has a next page, but no other cursor to ask for it.`);
+      after = endCursor;
       yield { page, last };
       if (last) return;
     }

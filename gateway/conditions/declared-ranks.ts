@@ -1,8 +1,15 @@
 /** Lists that have objects in the order of a score: how near they are to something. */
-import { getNamedType, isEnumType, isInputObjectType, isObjectType, type GraphQLSchema } from 'graphql';
+import {
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isObjectType,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+} from 'graphql';
 import { CONDITION_DIRECTIVES, type RanksArguments } from '#subgraphs/shared/conditions.ts';
 import type { RankCondition, TypeList } from './declared-types.ts';
-import { isOwn, linkedType, takenArgument, takesKeys, takesNumbers } from './schema-parts.ts';
+import { isOwn, takenArgument, takesKeys, takesNumbers } from './schema-parts.ts';
 
 const DEFAULTS = Object.fromEntries(
   CONDITION_DIRECTIVES.get('ranks')!.args.map(({ name, defaultValue }) => [name, defaultValue] as const),
@@ -17,13 +24,12 @@ export function rankConditionOf(
 ): RankCondition | undefined {
   const said = { ...DEFAULTS, ...declared } as unknown as Required<RanksArguments>;
   const definition = api.getQueryType()?.getFields()[field];
-  const to = definition && linkedType(definition.type);
-  const source = to?.many === true ? lists.get(to.node.name) : undefined;
+  const edge = typeOf(definition && getNamedType(definition.type), 'edges');
+  const node = typeOf(edge, 'node');
+  const source = isObjectType(node) ? lists.get(node.name) : undefined;
   const filter = getNamedType(definition?.args.find(({ name }) => name === said.filter)?.type);
-  if (source === undefined || !isInputObjectType(filter) || !takesKeys(filter, said.by)) return undefined;
-  const connection = getNamedType(definition!.type);
-  const edge = isObjectType(connection) ? getNamedType(connection.getFields()['edges']?.type) : undefined;
-  if (!isObjectType(edge) || edge.getFields()[said.score] === undefined) return undefined;
+  if (source === undefined || !isInputObjectType(filter) || !takesKeys(filter, said.by, ['in'])) return undefined;
+  if (typeOf(edge, said.score) === undefined) return undefined;
   const takes = said.takes.flatMap((name) => takenArgument(definition!, name, undefined) ?? []);
   if (takes.length < said.takes.length || !said.takes.includes(said.least)) return undefined;
   const there = api.getType(source.filter) as { getFields(): Record<string, { description?: string | null }> };
@@ -53,6 +59,10 @@ export function rankConditionOf(
     },
   };
 }
+
+/** The named type of a field of `type`, where there is one. */
+const typeOf = (type: GraphQLNamedType | undefined, field: string): GraphQLNamedType | undefined =>
+  isObjectType(type) ? getNamedType(type.getFields()[field]?.type) : undefined;
 
 /** Whether the value of an order's enum is one that this room adds. */
 export function isAddedOrder(api: GraphQLSchema, type: string, value: string): boolean {

@@ -23,9 +23,14 @@ export const MARK = ' The gateway asks the store that has it.';
 export const isOwn = (added: { readonly description?: string | null } | null | undefined): boolean =>
   added?.description?.endsWith(MARK) === true;
 
-export function takesKeys(filter: GraphQLInputObjectType, field: string): boolean {
+/** @param by the operators that it needs */
+export function takesKeys(
+  filter: GraphQLInputObjectType,
+  field: string,
+  by: readonly string[] = ['in', 'notIn'],
+): boolean {
   const operators = getNamedType(filter.getFields()[field]?.type);
-  return isInputObjectType(operators) && ['in', 'notIn'].every((name) => operators.getFields()[name] !== undefined);
+  return isInputObjectType(operators) && by.every((name) => operators.getFields()[name] !== undefined);
 }
 
 /** Whether that field takes keys as numbers; those of all other scalars are taken as texts. */
