@@ -61,8 +61,12 @@ const holds = (row: Product, { and, or, not, ...columns }: Filter): boolean =>
       (within?.includes(row[COLUMNS[column]]) ?? true) && !(notIn?.includes(row[COLUMNS[column]]) ?? false),
   );
 
+interface Paging {
+  readonly first?: number;
+  readonly after?: string;
+}
 /** A page of three at most, whatever is asked for: cursors are places. */
-function page<T>(rows: readonly T[], { first, after }: { first?: number; after?: string }) {
+function page<T>(rows: readonly T[], { first, after }: Paging) {
   const from = after === undefined ? 0 : Number(after);
   const nodes = rows.slice(from, from + Math.min(first ?? 3, 3));
   const edges = nodes.map((node, index) => ({ node, cursor: String(from + index + 1) }));
@@ -70,12 +74,10 @@ function page<T>(rows: readonly T[], { first, after }: { first?: number; after?:
   return { nodes, edges, pageInfo: { hasNextPage, endCursor: edges.at(-1)?.cursor ?? after ?? null } };
 }
 
-interface Ranking {
+interface Ranking extends Paging {
   readonly text: string;
   readonly least?: number;
   readonly among?: { readonly product?: { readonly in?: readonly string[] } };
-  readonly first?: number;
-  readonly after?: string;
 }
 function ranked({ text, least, among }: Ranking) {
   return products
@@ -99,7 +101,7 @@ const SUBGRAPHS: Readonly<Record<string, TestSubgraph>> = {
       enum Direction { ASC DESC }`,
     resolvers: {
       Query: {
-        products: (_: unknown, args: { where?: Filter; orderBy?: readonly { direction?: string }[] }) => {
+        products: (_: unknown, args: Paging & { where?: Filter; orderBy?: readonly { direction?: string }[] }) => {
           const found = products.filter((each) => holds(each, args.where ?? {}));
           const [order] = args.orderBy ?? [];
           if (order !== undefined) {
@@ -124,7 +126,7 @@ const SUBGRAPHS: Readonly<Record<string, TestSubgraph>> = {
       input MakerInput { and: [MakerInput!] or: [MakerInput!] not: MakerInput id: Keys country: Keys }`,
     resolvers: {
       Query: {
-        makers: (_: unknown, args: { where?: { id?: { in?: string[] }; country?: { in?: string[] } } }) =>
+        makers: (_: unknown, args: Paging & { where?: { id?: { in?: string[] }; country?: { in?: string[] } } }) =>
           page(
             makers.filter(
               ({ id, country }) =>
