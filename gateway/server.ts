@@ -3,6 +3,7 @@
  * here is implemented elsewhere.
  */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
@@ -143,10 +144,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const timing = (step: string): void => log.debug({ step, ms: Math.round(performance.now() - began) }, 'start-up');
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   let state: ServerState = 'starting';
-  const close = async (): Promise<void> => {
+  let leave = (): void => undefined;
+  let closing: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const served = state === 'ready';
     state = 'stopping';
+    leave();
+    if (served && config.bounds.http.shutdownDelayMs > 0) await delay(config.bounds.http.shutdownDelayMs);
     await endings.close();
   };
+  const close = (): Promise<void> => (closing ??= stop());
 
   try {
     // ── Who watches ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -399,6 +406,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
       await Promise.all([listener.close(config.bounds.http.shutdownTimeoutMs), sockets.close()]);
     });
+    leave = () => listener.leave();
     port = await listener.listen(config.server.host, config.server.port);
     timing('listening');
 

@@ -106,6 +106,14 @@ export const HTTP = bounds('gateway/http', 'limits', {
     min: 0,
     max: 600_000,
   },
+  shutdownDelayMs: {
+    what: 'How long after the first signal to stop the server goes on as before while `/health/ready` says that it stops, before it ends streams and takes no more connections: as long as whoever sends requests here may take to notice. Answers ask for another connection.',
+    unit: 'ms',
+    default: 0,
+    variable: 'SHUTDOWN_DELAY_MS',
+    min: 0,
+    max: 600_000,
+  },
   probeTimeoutMs: {
     what: 'The longest time for all stores together to answer a health probe; one that has not by then counts as down.',
     unit: 'ms',

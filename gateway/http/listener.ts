@@ -27,6 +27,8 @@ export interface Listener {
   readonly server: Server;
   /** Binds the socket; resolves with the port. */
   listen(host: string, port: number): Promise<number>;
+  /** From now on answers ask for another connection (`connection: close`); those that come are accepted as before. */
+  leave(): void;
   /**
    * Accepts no more, lets running requests end, and after `graceMs` cuts what still runs.
    */
@@ -45,12 +47,12 @@ export function createListener(
   { tls, telemetry }: { tls?: CurrentTls | undefined; telemetry?: Pick<Telemetry, 'request'> | undefined } = {},
 ): Listener {
   const open = new Set<AbortController>();
-  let closing = false;
+  let leaving = false;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = requestIdOf(request.headers['x-request-id']);
     response.setHeader('x-request-id', requestId);
-    if (closing) response.setHeader('connection', 'close');
+    if (leaving) response.setHeader('connection', 'close');
     const cancel = new AbortController();
     open.add(cancel);
     response.once('close', () => {
@@ -155,8 +157,11 @@ export function createListener(
           resolve((server.address() as { port: number }).port);
         });
       }),
+    leave: () => {
+      leaving = true;
+    },
     close: async (graceMs) => {
-      closing = true;
+      leaving = true;
       if (!server.listening) return;
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

@@ -10,7 +10,7 @@ export const SERVE = bounds('ops/serve', 'server', {
     default: 10_000,
   },
   workerMarginMs: {
-    what: 'How much longer than `SHUTDOWN_TIMEOUT_MS` a worker may take to stop before it is ended.',
+    what: 'How much longer than `SHUTDOWN_DELAY_MS` and `SHUTDOWN_TIMEOUT_MS` a worker may take to stop before it is ended.',
     unit: 'ms',
     default: 5_000,
   },

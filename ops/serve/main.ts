@@ -76,7 +76,7 @@ async function main(): Promise<void> {
       count,
       program: new URL(import.meta.url),
       embeddedPostgres: await embeddedPostgres,
-      patienceMs: config.bounds.http.shutdownTimeoutMs + SERVE.workerMarginMs,
+      patienceMs: config.bounds.http.shutdownDelayMs + config.bounds.http.shutdownTimeoutMs + SERVE.workerMarginMs,
       log,
     });
     endings.add(() => workers.close());

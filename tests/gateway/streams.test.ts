@@ -322,6 +322,26 @@ describe('shutdown', () => {
     expect(stopping.library.listeners.size).toBe(0);
     await expect(fetch(stopping.url)).rejects.toThrow();
   });
+
+  test('for a while it only says that it stops, so that nobody is sent to one that is gone', async () => {
+    const stopping = await startTestServer({ SHUTDOWN_DELAY_MS: '3000' });
+    const client = connectWs({ url: wsUrl(stopping) });
+    const closed = new Promise<CloseEvent>((resolve) => client.on('closed', (event) => resolve(event as CloseEvent)));
+    follow(client, 'subscription { bookAdded { id } }');
+    await stopping.library.until(() => stopping.library.listeners.size === 1);
+    const ended = stopping[Symbol.asyncDispose]();
+    const [ready, answer] = await Promise.all([
+      fetch(`${stopping.url}/health/ready`),
+      fetch(`${stopping.url}/graphql?query=%7B__typename%7D`, { headers: { accept: 'application/json' } }),
+    ]);
+    expect([ready.status, answer.status]).toEqual([503, 200]);
+    // Whoever keeps connections is to come by another one.
+    expect([ready, answer].map(({ headers }) => headers.get('connection'))).toEqual(['close', 'close']);
+    expect(stopping.library.listeners.size).toBe(1);
+    expect(await closed).toMatchObject({ code: 4499 });
+    await ended;
+    await expect(fetch(stopping.url)).rejects.toThrow();
+  });
 });
 
 interface CloseEvent {

@@ -12,13 +12,26 @@ import { JOINT_SUITES, STORES } from './stores.ts';
 type Outcome =
   { store: Store; running: RunningStore } | { store: Store; missing: string } | { store: Store; broken: unknown };
 
+/** What a script of this kind has to start, and to run on it. */
+export interface Tested {
+  readonly known: readonly Store[];
+  readonly joint: readonly { suite: string; needs: readonly string[] }[];
+  readonly usage: string;
+}
+
+/** What `npm run test:stores` has. */
+const testedBy = (args: readonly string[]): Tested =>
+  args.includes('--compose')
+    ? { known: composeStores(), joint: COMPOSE_JOINT_SUITES, usage: USAGE }
+    : { known: STORES, joint: JOINT_SUITES, usage: USAGE };
+
 /** Starts the stores, runs the suites that need them, and ends the process as `runTests` does. */
-export async function testStores(args: readonly string[]): Promise<never> {
+export async function testStores(args: readonly string[], tested = testedBy(args)): Promise<never> {
   let options: StoreTestOptions;
   try {
-    options = parseOptions(args, args.includes('--compose') ? composeStores() : STORES);
+    options = parseOptions(args, tested.known);
   } catch (error) {
-    return await fail(`${(error as Error).message}\n${USAGE}`);
+    return await fail(`${(error as Error).message}\n${tested.usage}`);
   }
   const workplace = await openWorkplace((line) => console.log(`  ${line}`));
   const running = new Map<Store, RunningStore>();
@@ -39,13 +52,11 @@ export async function testStores(args: readonly string[]): Promise<never> {
   );
   const { failed, skipped } = report(outcomes, options.named || isCi());
   const started = [...running.keys()];
-  const joint = (options.compose ? COMPOSE_JOINT_SUITES : JOINT_SUITES).filter(({ needs }) =>
-    needs.every((name) => started.some((store) => store.name === name)),
-  );
+  const joint = tested.joint.filter(({ needs }) => needs.every((name) => started.some((store) => store.name === name)));
   const suites = [...started.flatMap((store) => suitesOf(store, options.all)), ...joint.map(({ suite }) => suite)];
   if (suites.length === 0) {
     await close();
-    return await fail('No store runs, so there is nothing to test.', failed, skipped);
+    return await fail('Nothing of it runs, so there is nothing to test.', failed, skipped);
   }
   for (const store of running.values()) Object.assign(process.env, store.env);
   return await runTests([...suites, ...options.vitest], {

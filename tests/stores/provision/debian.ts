@@ -1,5 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { runClient } from './clients.ts';
 import type { Workplace } from './workplace.ts';
@@ -28,4 +28,11 @@ export async function unpackDebian(workplace: Workplace, folder: string, package
     .filter((name) => name && name !== 'libc6') as string[];
   await runClient('apt-get', [...settings, 'download', ...packages, ...new Set(libraries)], { cwd });
   for (const name of await readdir(cwd)) await runClient('dpkg-deb', ['-x', name, folder], { cwd });
+}
+
+/** The environment in which programs find the libraries that were unpacked beside them. */
+export async function librariesOf(folder: string): Promise<Record<string, string>> {
+  const libraries = (await readdir(folder, { recursive: true })).filter((path) => /\.so(\.|$)/.test(path));
+  const folders = new Set(libraries.map((path) => dirname(join(folder, path))));
+  return { LD_LIBRARY_PATH: [...folders].join(':') };
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import { findProgram, missingPrograms, runClient } from './clients.ts';
-import { unpackDebian } from './debian.ts';
+import { librariesOf, unpackDebian } from './debian.ts';
 import { startServer } from './server.ts';
 import { NotProvisioned, type Store } from './store.ts';
 import { MARIADB } from './versions.ts';
@@ -82,12 +82,10 @@ async function locate(workplace: Workplace): Promise<Program> {
     unpackDebian(workplace, made, ['mariadb-server-core', 'mariadb-server', 'mariadb-client-core', 'mariadb-common']),
   );
   const base = join(folder, 'usr');
-  const libraries = (await readdir(folder, { recursive: true })).filter((path) => /\.so(\.|$)/.test(path));
-  const folders = new Set(libraries.map((path) => dirname(join(folder, path))));
   return {
     server: join(base, 'sbin/mariadbd'),
     install: join(base, 'bin/mariadb-install-db'),
     base,
-    env: { LD_LIBRARY_PATH: [...folders].join(':') },
+    env: await librariesOf(folder),
   };
 }

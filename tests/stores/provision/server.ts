@@ -11,6 +11,10 @@ export interface ServerOptions {
   env?: Readonly<Record<string, string>>;
   /** What it prints once it serves. @default serving is accepting connections */
   ready?: RegExp;
+  /** What ends it: one that has processes of its own must be asked. @default KILL */
+  signal?: 'TERM' | 'KILL';
+  /** Told of each line that it prints. */
+  onLine?: (line: string) => void;
   /** How long that may take, in milliseconds. @default two minutes */
   limitMs?: number;
 }
@@ -38,11 +42,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       args: await options.args(port),
       cwd: options.cwd,
       env: options.env ?? {},
-      signals: { ask: 'KILL', insist: 'KILL' },
+      signals: { ask: options.signal ?? 'KILL', insist: 'KILL' },
       onLine: (line) => {
         output.push(line);
         if (output.length > 30) output.shift();
         if (options.ready?.test(line)) markReady();
+        options.onLine?.(line);
       },
     });
     const { ready, limitMs = START_LIMIT_MS } = options;

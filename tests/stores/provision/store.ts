@@ -1,6 +1,6 @@
 import type { Workplace } from './workplace.ts';
 
-/** A real server that suites need, and how to get one on a machine without Docker. */
+/** A real server, or a program, that suites need, and how to get one on a machine without Docker. */
 export interface Store {
   /** What `--only` calls it. */
   readonly name: string;
@@ -25,7 +25,8 @@ export interface Store {
    */
   available(workplace: Workplace): Promise<string | undefined>;
   /**
-   * Fetches what is not in the cache and starts the server on loopback, on a port that was free.
+   * Fetches what is not in the cache and starts the server on loopback, on a port that was free; of a program that suites
+   * start themselves it only says where it is.
    *
    * @throws NotProvisioned when it could not be fetched; any other error when it was, and does not run.
    */

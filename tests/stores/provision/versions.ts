@@ -128,6 +128,14 @@ export const TEMPORAL = {
   sum: 'h1:0RZMk14BWxz44Xg6ciDQvpfAMffoG3J7/K03ql80teY=',
 } as const;
 
+export const CADDY = {
+  version: 'v2.11.9',
+  module: 'github.com/caddyserver/caddy/v2',
+  package: 'cmd/caddy',
+  program: 'caddy',
+  sum: 'h1:bhZtcRKQOq0fuLvEgCdPYvUxXyGn9kzjG4lh2332DTE=',
+} as const;
+
 /** From Maven, as it is released: 180 MB, which need a Java of 17 or newer. */
 export const KEYCLOAK = {
   version: '26.0.0',
@@ -143,3 +151,9 @@ export const REDIS = { oldest: '7.0.0' } as const;
 
 /** From Debian likewise. The oldest that has `JSON_TABLE`. */
 export const MARIADB = { oldest: '10.6' } as const;
+
+/** From Debian likewise. */
+export const NGINX = { oldest: '1.22' } as const;
+
+/** From Debian likewise. The oldest whose Lua has a client of HTTP, and that deletes headers by a pattern. */
+export const HAPROXY = { oldest: '2.6' } as const;

@@ -1,0 +1,4 @@
+import { CADDY } from './drivers.ts';
+import { edgeSuite } from './edge.ts';
+
+edgeSuite(CADDY);

@@ -1,0 +1,4 @@
+import { HAPROXY } from './drivers.ts';
+import { edgeSuite } from './edge.ts';
+
+edgeSuite(HAPROXY);

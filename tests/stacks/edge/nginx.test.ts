@@ -1,0 +1,4 @@
+import { NGINX } from './drivers.ts';
+import { edgeSuite } from './edge.ts';
+
+edgeSuite(NGINX);
