@@ -8,7 +8,12 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     include: ['{tests,gateway,subgraphs,ops,examples}/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'tests/bench/**'],
+    // The workshop's have a command of their own (`npm run test:workshop`).
+    exclude: [
+      '**/node_modules/**',
+      'tests/bench/**',
+      ...(process.env['TEST_WORKSHOP'] === undefined ? ['tests/workshop/**'] : []),
+    ],
     globalSetup: ['tests/setup/global.ts'],
     // Processes, not threads: suites start servers, workers and signal handlers of their own. Two, because so are the
     // cores of a small machine.
