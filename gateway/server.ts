@@ -20,7 +20,9 @@ import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { resourceMetadata, type ResourceMetadata } from './agents/mcp/resource-metadata.ts';
 import { agUiEndpoint, type AgUiOptions } from './agents/ag-ui.ts';
-import { mcpEndpoint, SEARCH_REFUSED, type McpOptions } from './agents/mcp/endpoint.ts';
+import { AgentRequests, SEARCH_REFUSED, type AgentOptions } from './agents/agent-requests.ts';
+import { functionCalling } from './agents/function-calling.ts';
+import { mcpEndpoint } from './agents/mcp/endpoint.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { auditedSignIns } from './auth/audited-sign-ins.ts';
 import { authenticatorBy, type Authenticator } from './auth/authenticator.ts';
@@ -491,7 +493,7 @@ interface RequestPath {
   readonly engines: EngineHost<Engine>;
   readonly supergraph: SupergraphManager;
   readonly lists: ListedFiles | undefined;
-  readonly mayExplore: NonNullable<McpOptions['mayExplore']>;
+  readonly mayExplore: NonNullable<AgentOptions['mayExplore']>;
   readonly log: Logger;
   readonly state: () => ServerState;
   readonly stores: () => ReturnType<typeof probeAll>;
@@ -558,6 +560,19 @@ function signInOf(
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, log } = path;
   const { state, stores, metrics, progress, routes, runEvents, stopping, resource } = path;
+  const agents = new AgentRequests({
+    operations,
+    schema: () => engines.schema,
+    mayExplore: path.mayExplore,
+    capabilities: config.agentCapabilities,
+    embed: builtInEmbedder(),
+    authenticate,
+    ...config.bounds.agents,
+    body: bodyLimits(config.bounds.http),
+    limits,
+    budget: answerBudget(config.bounds.admission),
+    log,
+  });
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
     health(
@@ -608,20 +623,7 @@ function requestPath(path: RequestPath): Handler[] {
     // Signed links, whose signature is their authorization; runs' events, for verified callers.
     routes,
     // Agents.
-    mcpEndpoint({
-      operations,
-      schema: () => engines.schema,
-      mayExplore: path.mayExplore,
-      mutates: config.mcpMutations,
-      embed: builtInEmbedder(),
-      authenticate,
-      resource,
-      ...config.bounds.agents,
-      body: bodyLimits(config.bounds.http),
-      limits,
-      budget: answerBudget(config.bounds.admission),
-      log,
-    }),
+    mcpEndpoint(agents, { resource, batch: config.bounds.agents.batch }),
     agUiEndpoint({
       operations,
       authenticate,
@@ -630,6 +632,7 @@ function requestPath(path: RequestPath): Handler[] {
       events: runEvents,
       stopping,
     }),
+    functionCalling(agents),
     // Programs: queries, mutations, and streams over server-sent events.
     graphqlOverHttp({
       operations,

@@ -2,6 +2,7 @@
  * The configuration: read from the environment once, checked as a whole, frozen. This is the only
  * file that may read `process.env`.
  */
+import type { Capability } from '#gateway/agents/capabilities.ts';
 import { resolve } from 'node:path';
 import type { ListOptions } from '#gateway/admission/persisted/operation-texts.ts';
 import type { ForwardAuthOptions } from '#gateway/auth/forward-auth.ts';
@@ -127,8 +128,8 @@ export interface Config {
   };
   /** Whether API keys tell who asks: beside what else does, alone, or not at all. */
   readonly apiKeys: VariableValues['API_KEYS'];
-  /** Whether agents may send mutations by MCP. */
-  readonly mcpMutations: boolean;
+  /** What the tools of agents may do. */
+  readonly agentCapabilities: ReadonlySet<Capability>;
   /** Whether what is refused is kept in the audit log. */
   readonly auditRefused: VariableValues['AUDIT_REFUSED'];
   readonly stores: {
@@ -396,7 +397,10 @@ function build(
       acceptedApiKeyPepper: env.API_KEY_PEPPER_ALSO,
     },
     apiKeys: env.API_KEYS,
-    mcpMutations: env.MCP_MUTATIONS === 'on',
+    agentCapabilities: new Set([
+      ...env.AGENT_CAPABILITIES,
+      ...(env.MCP_MUTATIONS === 'on' ? (['write'] as const) : []),
+    ]),
     auditRefused: env.AUDIT_REFUSED,
     stores: {
       postgres: postgresAddress(env),

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { TENANT_NAME } from '#subgraphs/shared/tenant-id.ts';
+import { CAPABILITIES } from '#gateway/agents/capabilities.ts';
 import { CLIENT_NAMES, LIST_MODES } from '#gateway/admission/persisted/operation-texts.ts';
 import { readRoleScopes } from '#gateway/auth/role-scopes.ts';
 import { readModelPrices } from '#subgraphs/shared/model-prices.ts';
@@ -63,6 +64,9 @@ const list = text.transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+const capabilities = list
+  .refine((named) => named.length > 0, 'must name at least one capability; `read` alone is the least')
+  .pipe(z.array(z.enum(CAPABILITIES, `must be of ${CAPABILITIES.map((each) => `\`${each}\``).join(', ')}`)));
 /** Paths of claims, separated by commas. */
 const claimPaths = list
   .refine((paths) => paths.length > 0, 'must name at least one claim')
@@ -409,11 +413,17 @@ export const Variables = z.object({
     'on',
     'Whether the audit log keeps what callers were refused (`auditEntries` whose `action` is `refused`): for want of a scope, by a policy, without having said who they are, with tokens and keys that have ended. `without-addresses`: without where they asked from.',
   ),
+  AGENT_CAPABILITIES: withDefault(
+    capabilities,
+    'auth',
+    'read',
+    'What the tools of agents may do, at `/mcp` and `/agents/tools`, separated by commas: `read`; `write:memory` (`remember`, `forget`); `run:start` (`start_run`); `write`, all of it and any mutation (`mutate`). Each change asks for its scope all the same.',
+  ),
   MCP_MUTATIONS: withDefault(
     z.enum(['on', 'off'], 'must be `on` or `off`'),
     'auth',
     'off',
-    'Whether agents get a tool `mutate` at `/mcp`, by which they change what is stored; each mutation asks for its scope all the same.',
+    'What `write` among `AGENT_CAPABILITIES` was called before: `on` adds it.',
   ),
   API_KEYS: withDefault(
     z.enum(['on', 'only', 'off'], 'must be `on`, `only` or `off`'),

@@ -28,13 +28,20 @@ export interface Exchange {
 export type Handler = (exchange: Exchange) => boolean | Promise<boolean>;
 
 /** Sends a JSON body. */
-export function sendJson(
-  { request, response }: Exchange,
+export const sendJson = (
+  exchange: Exchange,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
+): void => sendJsonText(exchange, status, JSON.stringify(body), headers);
+
+/** Sends a body that is JSON already. */
+export function sendJsonText(
+  { request, response }: Exchange,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
 ): void {
-  const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),

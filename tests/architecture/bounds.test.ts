@@ -31,7 +31,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'gateway/agents/mcp/endpoint.ts: PARSE_ERROR',
     'gateway/agents/mcp/invalid-params.ts: INVALID_PARAMS',
     'gateway/agents/mcp/invalid-params.ts: INTERNAL_ERROR',
-    'gateway/agents/mcp/calls.ts: 0xdc00',
+    'gateway/agents/calls.ts: 0xdc00',
     'gateway/execute/clients/graphql-response.ts: BYTE_ORDER_MARK',
     'gateway/http/json-bounds.ts',
     'gateway/subscribe/frames.ts',

@@ -2,11 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
-import { WAYS_IN } from './ways-in.ts';
+import { AGENT_WAYS, WAYS_IN } from './ways-in.ts';
 
 const OVER_TWO_SUBGRAPHS = '{ book(id: "1") { title stars } }';
-/** MCP’s `execute` takes no extensions. */
-const STREAMED = Object.entries(WAYS_IN).filter(([way]) => way !== 'MCP');
+const STREAMED = Object.entries(WAYS_IN).filter(([way]) => !AGENT_WAYS.includes(way));
 
 interface Trace {
   planMs: number;

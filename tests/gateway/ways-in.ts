@@ -58,6 +58,9 @@ const telling = (messages: GraphqlAnswer[]): GraphqlAnswer => {
   return found === undefined ? messages[0]! : { ...found, errors: errorsOf(found) };
 };
 
+/** The ways of agents: they take no extensions, and long answers come in pages. */
+export const AGENT_WAYS: readonly string[] = ['MCP', 'function calling'];
+
 export const WAYS_IN: Readonly<Record<string, Send>> = {
   POST: async (url, parameters, says) => {
     const headers = { ...JSON_TYPE, ...as(says) };
@@ -113,6 +116,13 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
     const isWhole = first!.text.endsWith('}');
     return wayIn(text, isWhole ? (JSON.parse(first!.text) as GraphqlAnswer) : { data: first!.text });
   },
+
+  'function calling': async (url, { query, variables }, says) => {
+    const headers = { ...JSON_TYPE, ...as(says) };
+    const { text } = await http(url, '/agents/tools/execute', 'POST', headers, writeJson({ query, variables }));
+    const answer = JSON.parse(text) as GraphqlAnswer & { text?: string };
+    return wayIn(text, answer.text === undefined ? answer : { data: answer.text });
+  },
 };
 
 const pathOf = ({ query, variables, extensions }: Parameters): string => {
@@ -153,6 +163,10 @@ export const LEAVING: Readonly<Record<string, Leave>> = {
   MCP: leaving('POST', 'application/json, text/event-stream', (parameters) => ({
     path: '/mcp',
     body: writeJson(mcpExecute(1, parameters)),
+  })),
+  'function calling': leaving('POST', 'application/json', ({ query, variables }) => ({
+    path: '/agents/tools/execute',
+    body: writeJson({ query, variables }),
   })),
 };
 

@@ -2,53 +2,25 @@
  * The Model Context Protocol endpoint (streamable HTTP, stateless): a few tools over the same pipeline as every other
  * transport.
  */
-import { parse, validate, type GraphQLSchema } from 'graphql';
-import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { isApiKey } from '#gateway/auth/api-keys.ts';
-import type { Authenticator } from '#gateway/auth/authenticator.ts';
-import { sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
-import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
-import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
-import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import { Calls } from './calls.ts';
+import type { AgentRequests } from '../agent-requests.ts';
 import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
-import { schemaSearch, type EmbedTexts, type SchemaSearch } from '../schema-search.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
 import { addTools } from './tools.ts';
 import { mcpTransport } from './transport.ts';
 
-/** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
-export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
-  operations: Operations;
-  /** The API schema that serves now. */
-  schema(): GraphQLSchema;
-  /** @throws CodedError `UNAUTHENTICATED` */
-  authenticate: Authenticator['authenticate'];
+export interface McpOptions {
   /** Where users of agents sign in; undefined where nobody has to. */
   resource: ResourceMetadata | undefined;
-  /** Finds parts of the schema by what they mean. @default they are found by their words */
-  embed?: EmbedTexts | undefined;
-  /** Whether agents are given a tool that sends mutations; each asks for its scope all the same. @default false */
-  mutates?: boolean;
-  /** Who may see what of the schema no list of operations tells. @default everybody */
-  mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
-  body: BodyLimits;
-  /** Of callers and their tenants: each message counts. @default none */
-  limits?: Pick<RequestLimits, 'operation' | 'further'> | undefined;
-  /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
-  budget: BudgetLimits;
-  log: Logger;
+  /** The most messages in one request. */
+  batch?: number | undefined;
 }
-
-/** As the audit log has it that a caller may not see the schema. */
-export const SEARCH_REFUSED = { action: 'search_schema', code: 'QUERY_NOT_IN_SAFELIST' } as const;
 
 const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
@@ -65,31 +37,11 @@ const CACHE_HINTS = {
 };
 
 /** Answers at `/mcp`. */
-export function mcpEndpoint(options: McpOptions): Handler {
-  const searches = new WeakMap<GraphQLSchema, SchemaSearch>();
-  const search = (): SchemaSearch => {
-    const schema = options.schema();
-    let made = searches.get(schema);
-    if (made === undefined) searches.set(schema, (made = schemaSearch(schema, options.embed)));
-    return made;
-  };
-
-  const fitting = new WeakMap<GraphQLSchema, Map<string, boolean>>();
-  const fits = (operation: string): boolean => {
-    const schema = options.schema();
-    const known = fitting.get(schema) ?? new Map<string, boolean>();
-    fitting.set(schema, known);
-    if (!known.has(operation)) known.set(operation, validate(schema, parse(operation)).length === 0);
-    return known.get(operation)!;
-  };
-  const transport = mcpTransport(options.log);
-  const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes, mutates = false } = options;
-  const budget = { ...options.budget, bytes: Math.min(options.budget.bytes, answerBytes) };
-  const most = options.longestPage ?? AGENTS.longestPage;
-  const page = { usual: Math.min(options.pageCharacters ?? AGENTS.pageCharacters, most), most };
+export function mcpEndpoint(agents: AgentRequests, { resource, batch = AGENTS.batch }: McpOptions): Handler {
+  const transport = mcpTransport(agents.log);
 
   return async (exchange) => {
-    const { path, request, response, requestId, signal } = exchange;
+    const { path, request, response } = exchange;
     // Many clients' documentation writes it with a slash behind.
     if (path !== MCP_PATH && path !== `${MCP_PATH}/`) return false;
     if (request.method !== 'POST') {
@@ -105,17 +57,8 @@ export function mcpEndpoint(options: McpOptions): Handler {
       );
       return true;
     }
-    // A token or key for this server is not passed on to others, whatever headers are (the protocol's rule against passthrough).
-    const { authorization, 'x-api-key': apiKey, ...others } = request.headers;
-    const headers = typeof apiKey === 'string' && !isApiKey(apiKey) ? { ...others, 'x-api-key': apiKey } : others;
-    const principal = (exchange.principal = await options
-      .authenticate(authorization, request)
-      .catch((error: unknown) => {
-        throw options.resource?.explain(error, authorization) ?? error;
-      }));
-    const { address, tellQuotas } = exchange;
-    await options.limits?.operation({ principal, address }, tellQuotas);
-    const read = await readMessage(exchange, options.body);
+    await agents.arrive(exchange, (error) => resource?.explain(error, request.headers.authorization) ?? error);
+    const read = await readMessage(exchange, agents.body);
     if ('malformed' in read) {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ jsonrpc: '2.0', error: read.malformed, id: read.id }));
@@ -124,18 +67,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
-    await options.limits?.further({ principal, address }, messages - 1, tellQuotas);
-    const shares = sharedAmong(Math.max(messages, 1), budget);
-    const calls = new Calls(
-      {
-        ...options,
-        page,
-        search,
-        fits,
-        mayExplore: () => options.mayExplore?.({ principal, requestId, address }) !== false,
-      },
-      { principal, address, span: exchange.span, tellQuotas, requestId, signal, headers, ...shares },
-    );
+    const calls = await agents.calls(exchange, messages);
     const [{ McpServer }, { addResources }] = await Promise.all([
       import('@modelcontextprotocol/server'),
       import('./resources.ts'),
@@ -148,7 +80,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
           { name: 'tributary', version: '0.1.0' },
           { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
         );
-        addTools(server, calls, { mutates });
+        addTools(server, agents.tools(calls));
         addResources(server, calls);
         return tellingFaults(server);
       },

@@ -1,7 +1,7 @@
 /** What agents may read by its address: the schema, and documents, files and runs by their ids. */
 import { ResourceNotFoundError, ResourceTemplate, type McpServer } from '@modelcontextprotocol/server';
 import { AGENTS } from '#gateway/bounds/agents.ts';
-import type { Calls } from './calls.ts';
+import type { Calls } from '../calls.ts';
 
 /** One kind of what has an id. */
 interface Kind {

@@ -246,6 +246,14 @@ function trySqlite(): Promise<void> {
 
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
+  [
+    /\/agents\/tools\/search/,
+    'sh',
+    async ({ text }) => {
+      const output = await shell(text.replaceAll('http://127.0.0.1:4000', server.url));
+      expect(JSON.parse(output)).toEqual({ data: { search: expect.any(Object) as object } });
+    },
+  ],
   [/^[A-Z][A-Z0-9_]*=/, 'sh', (block) => configure(block)],
   [
     /-F map=/,

@@ -20,7 +20,7 @@ import { parseJson, type BodyLimits } from '#gateway/http/body.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
-import type { SchemaSearch } from '../schema-search.ts';
+import type { SchemaSearch } from './schema-search.ts';
 
 /** A part of a text, in characters. */
 export interface Page {

@@ -1,0 +1,132 @@
+/** What requests of agents have in common, whatever they speak: who asks is verified and counted, and given the tools that are allowed. */
+import { parse, validate, type GraphQLSchema } from 'graphql';
+import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { isApiKey } from '#gateway/auth/api-keys.ts';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
+import { sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { AGENTS } from '#gateway/bounds/agents.ts';
+import type { BodyLimits } from '#gateway/http/body.ts';
+import type { Exchange } from '#gateway/http/exchange.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
+import { Calls, type CallsOptions } from './calls.ts';
+import type { Capability } from './capabilities.ts';
+import { schemaSearch, type EmbedTexts, type SchemaSearch } from './schema-search.ts';
+import { agentTools, type AgentTool } from './tools.ts';
+
+/** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
+export interface AgentOptions extends Partial<BoundValues<typeof AGENTS>> {
+  operations: Operations;
+  /** The API schema that serves now. */
+  schema(): GraphQLSchema;
+  /** @throws CodedError `UNAUTHENTICATED` */
+  authenticate: Authenticator['authenticate'];
+  /** Finds parts of the schema by what they mean. @default they are found by their words */
+  embed?: EmbedTexts | undefined;
+  /** What agents may do; each tool that changes something asks for its scope all the same. @default they read */
+  capabilities?: ReadonlySet<Capability>;
+  /** Who may see what of the schema no list of operations tells. @default everybody */
+  mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
+  body: BodyLimits;
+  /** Of callers and their tenants: each message counts. @default none */
+  limits?: Pick<RequestLimits, 'operation' | 'further'> | undefined;
+  /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
+  budget: BudgetLimits;
+  log: Logger;
+}
+
+/** As the audit log has it that a caller may not see the schema. */
+export const SEARCH_REFUSED = { action: 'search_schema', code: 'QUERY_NOT_IN_SAFELIST' } as const;
+
+const READING: ReadonlySet<Capability> = new Set(['read']);
+
+export class AgentRequests {
+  readonly body: BodyLimits;
+  readonly log: Logger;
+  readonly #options: AgentOptions;
+  readonly #capabilities: ReadonlySet<Capability>;
+  readonly #budget: BudgetLimits;
+  readonly #page: CallsOptions['page'];
+  readonly #searches = new WeakMap<GraphQLSchema, SchemaSearch>();
+  readonly #fitting = new WeakMap<GraphQLSchema, Map<string, boolean>>();
+
+  constructor(options: AgentOptions) {
+    this.body = options.body;
+    this.log = options.log;
+    this.#options = options;
+    this.#capabilities = options.capabilities ?? READING;
+    this.#budget = {
+      ...options.budget,
+      bytes: Math.min(options.budget.bytes, options.answerBytes ?? AGENTS.answerBytes),
+    };
+    const most = options.longestPage ?? AGENTS.longestPage;
+    this.#page = { usual: Math.min(options.pageCharacters ?? AGENTS.pageCharacters, most), most };
+  }
+
+  /**
+   * Verifies who asks, and counts his request.
+   * @param explain what is told to whom nobody knows @default what was thrown
+   * @throws CodedError `UNAUTHENTICATED`, `RATE_LIMITED`
+   */
+  async arrive(exchange: Exchange, explain: (error: unknown) => unknown = (error) => error): Promise<void> {
+    const { request, address, tellQuotas } = exchange;
+    const principal = (exchange.principal = await this.#options
+      .authenticate(request.headers.authorization, request)
+      .catch((error: unknown) => {
+        throw explain(error);
+      }));
+    await this.#options.limits?.operation({ principal, address }, tellQuotas);
+  }
+
+  /**
+   * What somebody who has arrived can do, by so many messages.
+   * @throws CodedError `RATE_LIMITED`
+   */
+  async calls(exchange: Exchange, messages: number): Promise<Calls> {
+    const { requestId, signal, address, tellQuotas, span } = exchange;
+    const principal = exchange.principal!;
+    await this.#options.limits?.further({ principal, address }, messages - 1, tellQuotas);
+    // A token or key for this server is not passed on to others, whatever headers are (MCP's rule against passthrough).
+    const { authorization: _, 'x-api-key': apiKey, ...others } = exchange.request.headers;
+    const headers = typeof apiKey === 'string' && !isApiKey(apiKey) ? { ...others, 'x-api-key': apiKey } : others;
+    return new Calls(
+      {
+        ...this.#options,
+        page: this.#page,
+        search: () => this.#search(),
+        fits: (operation) => this.#fits(operation),
+        mayExplore: () => this.#options.mayExplore?.({ principal, requestId, address }) !== false,
+      },
+      {
+        principal,
+        address,
+        span,
+        tellQuotas,
+        requestId,
+        signal,
+        headers,
+        ...sharedAmong(Math.max(messages, 1), this.#budget),
+      },
+    );
+  }
+
+  tools(calls: Calls): AgentTool[] {
+    return agentTools(calls, this.#capabilities);
+  }
+
+  #search(): SchemaSearch {
+    const schema = this.#options.schema();
+    let made = this.#searches.get(schema);
+    if (made === undefined) this.#searches.set(schema, (made = schemaSearch(schema, this.#options.embed)));
+    return made;
+  }
+
+  #fits(operation: string): boolean {
+    const schema = this.#options.schema();
+    const known = this.#fitting.get(schema) ?? new Map<string, boolean>();
+    this.#fitting.set(schema, known);
+    if (!known.has(operation)) known.set(operation, validate(schema, parse(operation)).length === 0);
+    return known.get(operation)!;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * The tools that agents are given, by the Model Context Protocol and by function calling alike. Every word of a description
+ * costs each agent on each turn.
+ */
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { AGENTS } from '#gateway/bounds/agents.ts';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
+import type { Calls, OperationParameters, Page } from './calls.ts';
+import type { Capability } from './capabilities.ts';
+
+const SEARCH = `query Search($query: String!, $first: Int!, $after: String, $where: SearchFilter) {
+  search(query: $query, first: $first, after: $after, where: $where) {
+    edges { score node { id text document { id title source } } } pageInfo { hasNextPage endCursor }
+  }
+}`;
+
+const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
+  run(id: $runId) {
+    id status lastSequence
+    events(after: $after, first: $first) { edges { node { sequence type createdAt payload } } pageInfo { hasNextPage endCursor } }
+  }
+}`;
+
+const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: String, $agentId: ID) {
+  rememberFact(input: { key: $key, value: $value, source: $source, agentId: $agentId }) { fact { id key value updatedAt } }
+}`;
+
+const FORGET = 'mutation Forget($id: ID!) { forgetFact(input: { id: $id }) { deletedIds } }';
+
+const START_RUN = `mutation StartRun($agentName: String, $agentId: ID, $input: JSON, $idempotencyKey: String) {
+  startRun(input: { agentName: $agentName, agentId: $agentId, input: $input, idempotencyKey: $idempotencyKey }) { run { id status } }
+}`;
+
+const OPERATION = {
+  query: z.string().describe('The operation; put values into variables.'),
+  // Models write them as JSON text, empty text or null, too.
+  variables: z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).optional(),
+  operationName: z.string().nullish().describe('Which operation, when there are several.'),
+};
+
+export interface AgentTool {
+  readonly name: string;
+  readonly description: string;
+  readonly input: z.ZodObject;
+  /** Whether it only reads. */
+  readonly reads: boolean;
+  /** Whether it may remove or replace what is there; of one that does not only read. */
+  readonly destructive: boolean;
+  /** @param given what {@link input} takes, read by it */
+  call(given: Readonly<Record<string, unknown>>): Promise<CallToolResult>;
+}
+
+/** The tools that are allowed, of those whose fields the schema has. */
+export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): AgentTool[] {
+  const { usual, most } = calls.page;
+  const pages = {
+    offset: z.number().int().min(0).nullish().describe('Continue a long answer from this character.'),
+    limit: z.number().int().min(AGENTS.smallestPage).max(most).nullish().describe(`Most characters. Default: ${usual}`),
+  };
+  const pageOf = ({ offset, limit }: { offset?: number | null; limit?: number | null }): Page => ({
+    offset: offset ?? 0,
+    limit: limit ?? usual,
+  });
+  const tools: AgentTool[] = [];
+  /** @param operation the tool's own, without which it is not there */
+  const add = <Shape extends z.ZodRawShape>(
+    needs: readonly Capability[],
+    name: string,
+    description: string,
+    shape: Shape,
+    call: (given: z.output<z.ZodObject<Shape>>) => Promise<CallToolResult>,
+    { operation, destructive = false }: { operation?: string; destructive?: boolean } = {},
+  ): void => {
+    if (!needs.some((need) => allowed.has(need)) || (operation !== undefined && !calls.fits(operation))) return;
+    tools.push({
+      name,
+      description,
+      input: z.object(shape),
+      reads: needs.includes('read'),
+      destructive,
+      call: (given) => call(given as z.output<z.ZodObject<Shape>>),
+    });
+  };
+
+  add(
+    ['read'],
+    'search_schema',
+    'Find GraphQL fields and types by words or a question. Returns SDL and an example.',
+    {
+      query: z.string().min(1).max(AGENTS.queryCharacters).describe('Such as "documents similar to this one".'),
+      limit: z
+        .number()
+        .int()
+        .min(1)
+        .max(AGENTS.mostResults)
+        .default(AGENTS.results)
+        .describe('Most fields and types to return.'),
+    },
+    ({ query, limit }) => calls.search(query, limit),
+  );
+  add(
+    ['read'],
+    'describe',
+    'Show a GraphQL type, field or root field whole. Returns SDL.',
+    {
+      name: z
+        .string()
+        .min(1)
+        .max(AGENTS.queryCharacters)
+        .describe('`DocumentFilter`, `Document.similar` or `documents`.'),
+      ...pages,
+    },
+    ({ name, ...page }) => calls.describe(name, pageOf(page)),
+  );
+  add(
+    ['read'],
+    'validate',
+    'Check a GraphQL operation without running it. Returns its type and cost, or errors.',
+    OPERATION,
+    (given) => calls.validate(operationOf(given)),
+  );
+  add(
+    ['read'],
+    'execute',
+    'Run a GraphQL query (read only). Returns JSON with data and errors, in pages where it is long.',
+    { ...OPERATION, ...pages },
+    (given) => calls.run(operationOf(given), { page: pageOf(given) }),
+  );
+  add(
+    ['write'],
+    'mutate',
+    'Run a GraphQL mutation. It changes what is stored.',
+    { ...OPERATION, ...pages },
+    (given) => calls.run(operationOf(given), { page: pageOf(given), type: 'mutation' }),
+    { destructive: true },
+  );
+  add(
+    ['read'],
+    'search',
+    'Find the passages of documents that answer a question best.',
+    {
+      query: z.string().min(1).describe('Words or a question.'),
+      first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.passages}`),
+      after: z.string().nullish().describe('endCursor of the page before.'),
+      collection: z.string().nullish().describe('Only documents of this collection.'),
+    },
+    ({ query, first, after, collection }) =>
+      calls.run(
+        {
+          query: SEARCH,
+          variables: {
+            query,
+            first: first ?? AGENTS.passages,
+            after,
+            where: collection ? { collection: { eq: collection } } : null,
+          },
+        },
+        { own: true },
+      ),
+    { operation: SEARCH },
+  );
+  add(
+    ['read'],
+    'run_events',
+    "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
+    {
+      runId: z.string(),
+      after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
+      first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
+    },
+    ({ runId, after, first }) =>
+      calls.run({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }, { own: true }),
+    { operation: RUN_EVENTS },
+  );
+  add(
+    ['write:memory', 'write'],
+    'remember',
+    'Remember a fact under a key. The same key again replaces it.',
+    {
+      key: z.string().min(1).describe('What the fact is about.'),
+      value: z.string().describe('What to remember.'),
+      source: z.string().nullish().describe('Where it was learned.'),
+      agentId: z.string().nullish().describe("The agent whose memory it goes to. Default: everybody's."),
+    },
+    (given) => calls.run({ query: REMEMBER, variables: given }, { own: true, type: 'mutation' }),
+    { operation: REMEMBER, destructive: true },
+  );
+  add(
+    ['write:memory', 'write'],
+    'forget',
+    'Forget a remembered fact for good.',
+    { id: z.string().describe("The fact's id.") },
+    (given) => calls.run({ query: FORGET, variables: given }, { own: true, type: 'mutation' }),
+    { operation: FORGET, destructive: true },
+  );
+  add(
+    ['run:start', 'write'],
+    'start_run',
+    'Start a run of an agent. Read its events with run_events.',
+    {
+      agentName: z.string().nullish().describe('The agent by its name, or'),
+      agentId: z.string().nullish().describe('by its id.'),
+      input: z.unknown().describe('What it is to work on, such as {"question": "…"}.'),
+      idempotencyKey: z.string().nullish().describe('Starting again with the same key is the same run.'),
+    },
+    (given) => calls.run({ query: START_RUN, variables: given }, { own: true, type: 'mutation' }),
+    { operation: START_RUN },
+  );
+  return tools;
+}
+
+const operationOf = ({
+  query,
+  variables,
+  operationName,
+}: {
+  query: string;
+  variables?: unknown;
+  operationName?: string | null | undefined;
+}): OperationParameters => ({ query, variables, ...(operationName ? { operationName } : {}) });

@@ -1,0 +1,174 @@
+/** The agents' tools as functions of models, as JSON Schema and as OpenAPI, by the whole server. */
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown> & {
+    readonly errors?: readonly { readonly message: string; readonly extensions: Record<string, unknown> }[];
+  };
+}
+interface Tool {
+  readonly type: string;
+  readonly function: { readonly name: string; readonly description: string; readonly parameters: object };
+}
+
+let it: TestServer;
+let writer: TestServer;
+beforeAll(async () => {
+  [it, writer] = await Promise.all([
+    startTestServer(),
+    startTestServer({ AGENT_CAPABILITIES: 'read, write:memory, run:start' }),
+  ]);
+});
+afterAll(async () => {
+  await it?.[Symbol.asyncDispose]();
+  await writer?.[Symbol.asyncDispose]();
+});
+
+async function ask(
+  { url }: TestServer,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+): Promise<Answer> {
+  const response = await fetch(`${url}${path}`, {
+    ...(body === undefined
+      ? {}
+      : { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+const toolsOf = async (server: TestServer): Promise<readonly Tool[]> =>
+  (await ask(server, '/agents/tools')).body['tools'] as readonly Tool[];
+const namesOf = async (server: TestServer): Promise<string[]> =>
+  (await toolsOf(server)).map((tool) => tool.function.name);
+
+const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'run_events'];
+
+describe('the list', () => {
+  test('has what the operator allows', async () => {
+    expect(await namesOf(it)).toEqual(READING);
+    expect(await namesOf(writer)).toEqual([...READING, 'remember', 'forget', 'start_run']);
+    await using all = await startTestServer({ AGENT_CAPABILITIES: 'read,write' });
+    expect(await namesOf(all)).toContain('mutate');
+    await using few = await startTestServer({ AGENT_CAPABILITIES: 'run:start' });
+    expect(await namesOf(few)).toEqual(['start_run']);
+  });
+
+  test('comes as functions, as JSON Schema and as OpenAPI, of the same parameters', async () => {
+    const ajv = new Ajv2020({ strict: true });
+    const functions = (await toolsOf(writer)).map((tool) => tool.function);
+    for (const { parameters } of functions) {
+      expect(parameters).toMatchObject({ type: 'object', properties: {} });
+      expect(() => ajv.compile(parameters)).not.toThrow();
+    }
+    const { body: responses } = await ask(writer, '/agents/tools?format=responses');
+    expect(responses['tools']).toEqual(functions.map((each) => ({ type: 'function', strict: false, ...each })));
+    const { body: plain } = await ask(writer, '/agents/tools?format=json-schema');
+    expect(plain['tools']).toMatchObject(
+      functions.map(({ name, description, parameters }) => ({ name, description, inputSchema: parameters })),
+    );
+    const { body: openApi } = await ask(writer, '/agents/openapi.json');
+    const paths = openApi['paths'] as Record<string, { post: { operationId: string; requestBody: object } }>;
+    expect(Object.keys(paths)).toEqual(functions.map(({ name }) => `/agents/tools/${name}`));
+    for (const { name, parameters } of functions)
+      expect(paths[`/agents/tools/${name}`]!.post).toMatchObject({
+        operationId: name,
+        requestBody: { content: { 'application/json': { schema: parameters } } },
+      });
+  });
+
+  test('in a form that there is none of is refused', async () => {
+    expect(await ask(it, '/agents/tools?format=xml')).toMatchObject({
+      status: 400,
+      body: {
+        errors: [{ extensions: { code: 'BAD_USER_INPUT', hint: expect.stringContaining('responses') as string } }],
+      },
+    });
+  });
+});
+
+describe('a call', () => {
+  test('remembers, finds by a query, and forgets', async () => {
+    const { body } = await ask(writer, '/agents/tools/remember', { key: 'tide', value: 'turns at six', source: null });
+    const { fact } = (body as unknown as { data: { rememberFact: { fact: { id: string } } } }).data.rememberFact;
+    const query = 'query ($key: String) { memoryFacts(where: { key: { eq: $key } }) { nodes { value source } } }';
+    // As models write them: an object as text.
+    expect((await ask(writer, '/agents/tools/execute', { query, variables: '{"key":"tide"}' })).body).toEqual({
+      data: { memoryFacts: { nodes: [{ value: 'turns at six', source: null }] } },
+    });
+    expect((await ask(writer, '/agents/tools/forget', { id: fact.id })).body).toEqual({
+      data: { forgetFact: { deletedIds: [fact.id] } },
+    });
+    expect((await ask(writer, '/agents/tools/forget', { id: fact.id })).body).toMatchObject({
+      errors: [{ extensions: { code: 'NOT_FOUND' } }],
+    });
+  });
+
+  test('starts a run by the name of its agent, once, and reads its events', async () => {
+    const mutation = 'mutation { createAgent(input: { name: "scout" }) { agent { id } } }';
+    await ask(writer, '/graphql', { query: mutation });
+    const call = { agentName: 'scout', input: { question: 'where?' }, idempotencyKey: 'once' };
+    const [first, again] = [
+      await ask(writer, '/agents/tools/start_run', call),
+      await ask(writer, '/agents/tools/start_run', call),
+    ];
+    expect(first.body).toMatchObject({ data: { startRun: { run: { status: 'QUEUED' } } } });
+    expect(again.body).toEqual(first.body);
+    const { id } = (first.body as unknown as { data: { startRun: { run: { id: string } } } }).data.startRun.run;
+    expect((await ask(writer, '/agents/tools/run_events', { runId: id, first: '5' })).body).toMatchObject({
+      data: { run: { id, status: 'QUEUED' } },
+    });
+  });
+
+  test('of a tool that is not allowed is none', async () => {
+    for (const name of ['mutate', 'remember', 'constructor', '__proto__', '%00', 'a b'])
+      expect(await ask(it, `/agents/tools/${encodeURIComponent(name)}`, {})).toMatchObject({
+        status: 404,
+        body: { errors: [{ extensions: { code: 'NOT_FOUND', hint: expect.stringContaining('execute') as string } }] },
+      });
+  });
+
+  test.each([
+    ['nothing', {}, 400, /`query`/],
+    ['another type', { query: 5 }, 400, /`query`/],
+    ['a list', '[1]', 400, /must be an object/],
+    ['no JSON', '{"query":', 400, /JSON/],
+    ['the name of what every object has', '{"__proto__":{"query":"{ __typename }"}}', 400, /`query`/],
+    ['deep JSON', `{"query":"{ __typename }","variables":${'['.repeat(200)}${']'.repeat(200)}}`, 400, /nested/],
+    ['a page too long', { query: '{ __typename }', limit: 1e9 }, 400, /`limit`/],
+  ])('with %s is told so', async (_, given, status, message) => {
+    const answer = await ask(it, '/agents/tools/execute', given);
+    expect(answer).toMatchObject({ status, body: { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] } });
+    expect(answer.body.errors![0]!.message).toMatch(message);
+  });
+
+  test('as a form, which any page may send, is refused', async () => {
+    const answer = await ask(it, '/agents/tools/execute', '{"query":"{ __typename }"}', {
+      'content-type': 'text/plain',
+    });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.body.errors).toHaveLength(1);
+  });
+
+  test('that reads long comes in pages', async () => {
+    const query = '{ __schema { types { name fields { name } } } }';
+    const { body: whole } = await ask(it, '/graphql', { query });
+    let text = '';
+    for (let pages = 0, offset: number | undefined = 0; offset !== undefined && pages < 50; pages++) {
+      const { body } = await ask(it, '/agents/tools/execute', { query, limit: 5_000, offset });
+      text += body['text'] as string;
+      offset = Number(/`offset`: (\d+)/.exec(body['next'] as string)?.[1]) || undefined;
+    }
+    expect(JSON.parse(text)).toEqual(whole);
+  });
+
+  test('by another method is told which', async () => {
+    const wrong = await fetch(`${it.url}/agents/tools/execute`);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
+    const list = await fetch(`${it.url}/agents/tools`, { method: 'POST' });
+    expect([list.status, list.headers.get('allow')]).toEqual([405, 'GET, OPTIONS']);
+  });
+});
