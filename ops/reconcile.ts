@@ -1,5 +1,5 @@
 /**
- * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents of the relational
+ * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents, and the remembered facts, of the relational
  * store, which is the truth, and names what is missing, stale or orphaned, and how many documents were cut otherwise than
  * today. With `--mend` it has those cut again and the outbox deliver all of that, and waits until it has. Configured by the same variables as the server, beside which
  * it may run, with the embedded store too.
@@ -85,11 +85,12 @@ function tellCutting({ otherwise, recut, unchanged, refused }: RecutReport, mend
   return `${were}: the chunks of ${recut} are others now, those of ${unchanged} stay, ${refused} could not be cut again.`;
 }
 
-function summary({ tenants, documents, differences, found, redelivered }: ReconcileReport): string {
+function summary({ tenants, documents, facts, differences, found, redelivered }: ReconcileReport): string {
   const parts = Object.entries(differences).flatMap(([store, { DIFFERS, ORPHAN }]) =>
     DIFFERS + ORPHAN === 0 ? [] : [`${store.toLowerCase()} ${DIFFERS} missing or stale, ${ORPHAN} orphaned`],
   );
-  const of = `${documents} ${documents === 1 ? 'document' : 'documents'} of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
+  const remembered = facts === 0 ? '' : ` and ${facts} remembered ${facts === 1 ? 'fact' : 'facts'}`;
+  const of = `${documents} ${documents === 1 ? 'document' : 'documents'}${remembered} of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
   if (found === 0) return `Compared ${of}: no differences.`;
   return `Compared ${of}: ${parts.join('; ')}.${redelivered === 0 ? ' Run with --mend to deliver them again.' : ` ${redelivered} will be delivered again.`}`;
 }

@@ -578,7 +578,7 @@ export const Variables = z.object({
     text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'),
     'vector',
     'chunks',
-    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model. On Qdrant there is a second one beside it, `<name>_documents`, with one vector for each document.',
+    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model. Beside it is `<name>_facts`, with what agents remember. On Qdrant there is one more beside each, `<name>_documents`, with one vector for each document.',
   ),
   PGVECTOR: optional(
     z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'),

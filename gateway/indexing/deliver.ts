@@ -1,6 +1,8 @@
-/** What each store is told of a document: one mutation of its subgraph for a whole batch of one tenant. */
+/** What each store is told of a document, and the vector store of a remembered fact: one mutation of its subgraph for a whole batch of one tenant. */
 import { parse } from 'graphql';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
+import { grouped } from '#subgraphs/shared/grouped.ts';
+import { indexedKindOf, type IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import type { IndexedStore, OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
@@ -65,6 +67,16 @@ const deliverGraph: Deliver = async (call, tenantId, entries) => {
 };
 
 const deliverVectors: Deliver = async (call, tenantId, entries) => {
+  for (const [kind, ofKind] of grouped(entries, ({ documentId }) => indexedKindOf(documentId)))
+    await deliverVectorsOf(kind, call, tenantId, ofKind);
+};
+
+async function deliverVectorsOf(
+  kind: IndexedKind,
+  call: SubgraphCall,
+  tenantId: string,
+  entries: readonly OutboxEntry[],
+): Promise<void> {
   const { upserts, deletions } = split(entries);
   if (upserts.length > 0) {
     const documents = upserts.map(({ documentId, document, chunks }) => ({
@@ -76,11 +88,16 @@ const deliverVectors: Deliver = async (call, tenantId, entries) => {
       metadata: document.metadata,
       chunks: chunks.map(({ id, text }) => ({ id, text })),
     }));
-    await call('vector', INDEX_VECTORS, { input: { documents } }, tenantId);
+    await call('vector', INDEX_VECTORS, { input: { kind, documents } }, tenantId);
   }
   if (deletions.length > 0)
-    await call('vector', REMOVE_VECTORS, { input: { documentIds: deletions.map((e) => e.documentId) } }, tenantId);
-};
+    await call(
+      'vector',
+      REMOVE_VECTORS,
+      { input: { kind, documentIds: deletions.map((e) => e.documentId) } },
+      tenantId,
+    );
+}
 
 const deliverObjects: Deliver = async (call, tenantId, entries) => {
   const waiting = [...entries];

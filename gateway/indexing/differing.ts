@@ -1,6 +1,7 @@
-/** What a document should be in each store that follows documents, and which documents a store has otherwise. */
+/** What a document, or a remembered fact, should be in each store that follows it, and which of them a store has otherwise. */
 import { parse } from 'graphql';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
+import type { IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import { CONTENT_SELECTION } from './content-selection.ts';
 import type { IndexedStore, OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
@@ -14,8 +15,8 @@ export type Reference = Pick<OutboxEntry, 'objectKey' | 'chunks' | 'entities' | 
 
 /** A page of {@link Reference}, or those of some documents. */
 export const REFERENCES = parse(/* GraphQL */ `
-  query ReferenceDocuments($first: Int!, $after: ID, $ids: [ID!]) {
-    referenceDocuments(first: $first, after: $after, ids: $ids) {
+  query ReferenceDocuments($kind: IndexedKind! = DOCUMENT, $first: Int!, $after: ID, $ids: [ID!]) {
+    referenceDocuments(kind: $kind, first: $first, after: $after, ids: $ids) {
       id
       objectKey
       delivered
@@ -61,9 +62,14 @@ const GRAPH_PROPERTIES = parse(/* GraphQL */ `
   }
 `);
 
-type Differing = (call: SubgraphCall, tenantId: string, documents: readonly Reference[]) => Promise<string[]>;
+type Differing = (
+  call: SubgraphCall,
+  tenantId: string,
+  documents: readonly Reference[],
+  kind: IndexedKind,
+) => Promise<string[]>;
 
-/** Which documents each store has other content of. */
+/** Which documents, or facts, each store has other content of. */
 export const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
   OBJECT: async (call, tenantId, documents) => {
     const kept = documents.filter(({ objectKey }) => objectKey !== null);
@@ -81,8 +87,9 @@ export const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
       return same ? [] : [id];
     });
   },
-  VECTOR: async (call, tenantId, documents) => {
+  VECTOR: async (call, tenantId, documents, kind) => {
     const input = {
+      kind,
       documents: documents.map(({ id, document: { title, source, collection, mediaType, metadata }, chunks }) => ({
         documentId: id,
         title,

@@ -15,10 +15,11 @@ interface EntityName {
   kind: string;
 }
 
-/** One store's work on one document: make the store's knowledge of it equal to `revision`. */
+/** One store's work on one document, or on one remembered fact: make the store's knowledge of it equal to `revision`. */
 export interface OutboxEntry {
   id: string;
   tenantId: string;
+  /** The document's id, or the fact's. */
   documentId: string;
   /** Completing names the revision, so that a newer upsert stays pending. */
   revision: number;
@@ -27,7 +28,7 @@ export interface OutboxEntry {
   /** Attempts so far, this one included. */
   attempts: number;
   objectKey: string | null;
-  /** Null for a deletion. */
+  /** Null for a deletion. A fact is a document of one chunk, that has its key for a title. */
   document: {
     title: string;
     source: string;

@@ -1,11 +1,12 @@
 /**
- * Compares the stores that follow documents with the relational store, which is the truth, and has the outbox deliver
+ * Compares the stores that follow documents, and the one that follows remembered facts, with the relational store, which is the truth, and has the outbox deliver
  * again what differs; before that, documents that were cut otherwise than today are cut again. Tenant by tenant and page by page, so that its memory does not depend on how much there is. What
  * the outbox is still going to deliver is no difference.
  */
 import { parse } from 'graphql';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import type { IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
 import { INDEXED_STORES, type IndexedStore } from './outbox.ts';
@@ -22,6 +23,7 @@ export interface Difference {
   readonly tenantId: string;
   readonly store: IndexedStore;
   readonly kind: DifferenceKind;
+  /** The document's id, or the remembered fact's. */
   readonly documentId: string;
   /** Where the orphaned bytes are. */
   readonly objectKey: string | null;
@@ -43,6 +45,7 @@ export interface ReconcileOptions {
 export interface ReconcileReport {
   readonly tenants: number;
   readonly documents: number;
+  readonly facts: number;
   /** By store and kind. */
   readonly differences: Readonly<Record<IndexedStore, Readonly<Record<DifferenceKind, number>>>>;
   readonly found: number;
@@ -77,11 +80,13 @@ const OBJECT_KEYS = parse(/* GraphQL */ `
   }
 `);
 const VECTOR_DOCUMENTS = parse(
-  'query VectorDocuments($first: Int!, $after: String) { vectorDocuments(first: $first, after: $after) { ids next } }',
+  'query VectorDocuments($kind: IndexedKind!, $first: Int!, $after: String) { vectorDocuments(kind: $kind, first: $first, after: $after) { ids next } }',
 );
 const GRAPH_DOCUMENTS = parse(
   'query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }',
 );
+
+const KINDS: readonly IndexedKind[] = ['DOCUMENT', 'MEMORY_FACT'];
 
 /** Where documents' bytes are kept: `documents/<id>/<name>`. What people keep beside them is theirs. */
 const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
@@ -116,7 +121,7 @@ class Run {
   >;
   readonly #skipped: Partial<Record<IndexedStore, string>> = {};
   #tenants = 0;
-  #documents = 0;
+  readonly #compared: Record<IndexedKind, number> = { DOCUMENT: 0, MEMORY_FACT: 0 };
   #redelivered = 0;
 
   constructor(options: ReconcileOptions, cutting: RecutReport) {
@@ -128,7 +133,8 @@ class Run {
     const found = Object.values(this.#counts).reduce((sum, { DIFFERS, ORPHAN }) => sum + DIFFERS + ORPHAN, 0);
     return {
       tenants: this.#tenants,
-      documents: this.#documents,
+      documents: this.#compared.DOCUMENT,
+      facts: this.#compared.MEMORY_FACT,
       differences: this.#counts,
       found,
       redelivered: this.#redelivered,
@@ -139,27 +145,27 @@ class Run {
 
   async tenant(tenantId: string): Promise<void> {
     this.#tenants++;
-    await this.#compareDocuments(tenantId);
+    for (const kind of KINDS) await this.#compare(tenantId, kind);
     await this.#unlessDown('OBJECT', () => this.#orphanedObjects(tenantId));
-    await this.#unlessDown('VECTOR', () => this.#orphanedVectors(tenantId));
+    for (const kind of KINDS) await this.#unlessDown('VECTOR', () => this.#orphanedVectors(tenantId, kind));
     await this.#unlessDown('GRAPH', () => this.#orphanedGraphs(tenantId));
   }
 
-  async #compareDocuments(tenantId: string): Promise<void> {
+  async #compare(tenantId: string, kind: IndexedKind): Promise<void> {
     const { call, pageSize: first = INDEXING.compared } = this.#options;
     for (let after = null as string | null; ;) {
       const { referenceDocuments: page } = await call<{ referenceDocuments: Reference[] }>(
         'relational',
         REFERENCES,
-        { first, after },
+        { kind, first, after },
         tenantId,
       );
-      this.#documents += page.length;
+      this.#compared[kind] += page.length;
       for (const store of INDEXED_STORES) {
         const delivered = page.filter((document) => document.delivered.includes(store));
         if (delivered.length === 0) continue;
         await this.#unlessDown(store, async () => {
-          const ids = await DIFFERING[store](call, tenantId, delivered);
+          const ids = await DIFFERING[store](call, tenantId, delivered, kind);
           await this.#found(
             ids.map((documentId) => ({ tenantId, store, kind: 'DIFFERS', documentId, objectKey: null })),
           );
@@ -187,12 +193,12 @@ class Run {
     }
   }
 
-  async #orphanedVectors(tenantId: string): Promise<void> {
+  async #orphanedVectors(tenantId: string, kind: IndexedKind): Promise<void> {
     for (let after = null as string | null; ;) {
       const { vectorDocuments } = await this.#options.call<{ vectorDocuments: { ids: string[]; next: string | null } }>(
         'vector',
         VECTOR_DOCUMENTS,
-        { first: INDEXING.reconcilePage, after },
+        { kind, first: INDEXING.reconcilePage, after },
         tenantId,
       );
       await this.#orphans(tenantId, 'VECTOR', new Map(vectorDocuments.ids.map((id) => [id, null])));
@@ -216,11 +222,10 @@ class Run {
   }
 
   /**
-   * @param keys where a store has something, by document; only ids that `upsertDocument` makes are the outbox's
-   * business
+   * @param keys where a store has something, by document or fact; only ids that are made here are the outbox's business
    */
   async #orphans(tenantId: string, store: IndexedStore, keys: ReadonlyMap<string, string | null>): Promise<void> {
-    const ids = [...keys.keys()].filter((id) => isIdOf('Document', id));
+    const ids = [...keys.keys()].filter((id) => isIdOf('Document', id) || isIdOf('MemoryFact', id));
     if (ids.length === 0) return;
     const { knownDocuments } = await this.#options.call<{ knownDocuments: string[] }>(
       'relational',

@@ -3,6 +3,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { ChangedRow, RefusedAction } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
+import type { IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
@@ -204,12 +205,13 @@ export interface ChildRequest {
 }
 
 export const STORES = ['OBJECT', 'VECTOR', 'GRAPH'] as const;
-/** A store that follows documents. */
+/** A store that follows documents; the one of vectors follows remembered facts too. */
 export type IndexedStore = (typeof STORES)[number];
 export type IndexingState = 'PENDING' | 'DONE' | 'FAILED' | 'DISABLED';
 export type OutboxOperation = 'UPSERT' | 'DELETE';
 
 export interface IndexingRow {
+  /** The document's id, or the remembered fact's. */
   documentId: string;
   store: IndexedStore;
   state: IndexingState;
@@ -234,10 +236,11 @@ export interface DocumentRelation {
   properties: JsonValue;
 }
 
-/** One store's work on one document. */
+/** One store's work on one document, or on one remembered fact. */
 export interface OutboxEntryRow {
   id: string;
   tenantId: string;
+  /** The document's id, or the fact's. */
   documentId: string;
   revision: number;
   store: IndexedStore;
@@ -249,7 +252,14 @@ export interface OutboxEntryRow {
   content: OutboxContent | null;
 }
 
-export interface OutboxContent extends DocumentRow {
+/**
+ * What stores are told of a document. A remembered fact is told as one that has the key for its title, and one passage: the value,
+ * under the fact's id.
+ */
+export interface OutboxContent extends Pick<
+  DocumentRow,
+  'id' | 'title' | 'source' | 'collection' | 'mediaType' | 'contentHash' | 'metadata' | 'objectKey' | 'createdAt'
+> {
   tenantId: string;
   text: string;
   entities: DocumentEntity[];
@@ -584,15 +594,16 @@ export interface RelationalDriver {
 
   /** Tenants that ever wrote, by name. System only. */
   tenantIds(context: RequestContext, page: ReferencePage): Promise<string[]>;
-  /** The tenant's documents by id, as every store should have them. @param ids only those */
+  /** The tenant's documents, or its remembered facts, by id, as every store should have them. @param ids only those */
   referenceDocuments(
     context: RequestContext,
     page: ReferencePage,
+    of: IndexedKind,
     ids?: readonly string[],
   ): Promise<ReferenceDocument[]>;
-  /** Those of `ids` that are documents, or are still being removed from the store. */
+  /** Those of `ids` that are documents or remembered facts, or are still being removed from the store. */
   knownDocuments(context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]>;
-  /** Makes entries due again, for documents that do not exist as deletions. @returns how many */
+  /** Makes entries due again, for what does not exist as deletions. @returns how many */
   redeliver(context: RequestContext, entries: readonly Redelivery[]): Promise<number>;
 
   /** A page of the documents of all tenants that were cut otherwise than today. System only. */

@@ -4,10 +4,12 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
+import { checkCollectionName, DEFAULT_COLLECTION, factsCollection } from './indexing/collection.ts';
 import type { ModelRenewer, VectorDriver } from './driver.ts';
 import { BackgroundRenewal } from './drivers/background-renewal.ts';
 import { disabledVectors } from './drivers/disabled.ts';
+import { RenewersInTurn } from './drivers/renewers-in-turn.ts';
+import { MatrixCache } from './exact/matrix-cache.ts';
 import { AnnRanker, type ScanOptions, type VectorType } from './drivers/postgres/ann.ts';
 import { isExtensionFault } from './drivers/postgres/extension.ts';
 import { ensureVectorExtension } from './drivers/postgres/extension.ts';
@@ -62,7 +64,7 @@ export interface VectorDeps {
  *   fails
  */
 export async function createVector(config: VectorConfig, deps: VectorDeps): Promise<Subgraph> {
-  const { driver, renewer } = await createDriver(config, deps);
+  const { driver, facts, renewer } = await createDrivers(config, deps);
   const { reindex = 'FREE' } = config;
   const renewal =
     renewer === undefined || reindex === 'OFF'
@@ -72,6 +74,7 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
     name: 'vector',
     schema: buildSchema({
       driver,
+      facts,
       embedder: deps.embedder,
       reranker: deps.reranker,
       searching: searchingShared(driver, deps.shares),
@@ -87,16 +90,22 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
     close: async () => {
       await renewal?.close();
       await driver.close();
+      await facts.close();
     },
   };
 }
 
-async function createDriver(
+/** One for documents, and one for remembered facts in a collection beside theirs. */
+async function createDrivers(
   config: VectorConfig,
   { postgres, work, log, embedder }: VectorDeps,
-): Promise<{ driver: VectorDriver; renewer?: ModelRenewer }> {
+): Promise<{ driver: VectorDriver; facts: VectorDriver; renewer?: ModelRenewer }> {
   const { collection = DEFAULT_COLLECTION, qdrant } = config;
   const name = checkCollectionName(collection);
+  const both = <Driver>(make: (collection: string) => Driver): [Driver, Driver] => [
+    make(name),
+    make(factsCollection(name)),
+  ];
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
     const bounds = {
@@ -104,30 +113,33 @@ async function createDriver(
       batchBytes: config.qdrantBatchBytes,
       checked: config.qdrantChecked,
     };
-    const vectors = new QdrantVectors({ ...qdrant, ...bounds, log }, name);
-    return { driver: vectors, renewer: vectors.renewer(embedder, postgres) };
+    const [driver, facts] = both((each) => new QdrantVectors({ ...qdrant, ...bounds, log }, each));
+    const renewers = [driver, facts].map((each) => each.renewer(embedder, postgres));
+    return { driver, facts, renewer: new RenewersInTurn(renewers) };
   }
-  if (postgres === undefined) return { driver: disabledVectors };
+  if (postgres === undefined) return { driver: disabledVectors, facts: disabledVectors };
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
-  const cache = { bytes: config.exactCacheBytes, rows: config.exactRows };
-  const vectors = new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
-  vectors.renewKeywords(log ?? (() => undefined));
-  return { driver: vectors, renewer: vectors.renewer(embedder) };
+  const cache = new MatrixCache({ bytes: config.exactCacheBytes, rows: config.exactRows });
+  const rankedBy = await ranking(postgres, config);
+  const [driver, facts] = both((each) => new PostgresVectors(postgres, each, { ...rankedBy(each), cache, work }));
+  driver.renewKeywords(log ?? (() => undefined)); // Of all collections.
+  return { driver, facts, renewer: new RenewersInTurn([driver, facts].map((each) => each.renewer(embedder))) };
 }
 
-/** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */
+/** How a collection is ranked: by pgvector where it can be used; comparing all needs nobody's leave. */
 async function ranking(
   postgres: Postgres,
-  collection: string,
   { pgvector: wanted, ...scan }: VectorConfig,
-): Promise<PostgresVectorsOptions> {
-  if (wanted === 'off') return {};
+): Promise<(collection: string) => PostgresVectorsOptions> {
+  if (wanted === 'off') return () => ({});
   try {
-    return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted, scan) };
+    const home = await ensureVectorExtension(postgres);
+    return (collection) => ({ ranker: new AnnRanker(postgres, collection, home, wanted, scan) });
   } catch (error) {
     if (wanted !== undefined || !isExtensionFault(error)) throw error;
-    return {
+    const note = {
       note: `Every vector is compared, which is fine for small data; for more, set DATABASE_URL to a server with pgvector, or QDRANT_URL. ${error.message}`,
     };
+    return () => note;
   }
 }

@@ -51,6 +51,14 @@ export interface SearchFilterShape {
   not?: SearchFilterShape | null;
 }
 
+/** Conditions on remembered facts as GraphQL has them. */
+export interface FactFilterShape {
+  id?: IdFilterShape | null;
+  and?: FactFilterShape[] | null;
+  or?: FactFilterShape[] | null;
+  not?: FactFilterShape | null;
+}
+
 const COLUMNS: Readonly<Record<ChunkColumn, 'scalar' | 'json'>> = {
   documentId: 'scalar',
   mediaType: 'scalar',
@@ -82,6 +90,13 @@ export function checkFilter(
   checkText(collection, '`collection`', VECTOR.collectionCharacters, 1);
   return bothOf(filter, { kind: 'compare', column: 'collection', operator: '=', value: collection });
 }
+
+/**
+ * A filter of remembered facts as drivers take it: there a fact is a document of one chunk, which has the fact's id.
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export const checkFactFilter = (where: FactFilterShape | null | undefined): Condition | undefined =>
+  parseFilter({ ...RULES, columns: { documentId: 'scalar' }, formerly: { id: 'documentId' } }, where);
 
 /** What lets through what both do. */
 export const bothOf = (filter: Condition | undefined, other: Condition): Condition =>

@@ -16,6 +16,8 @@ export interface VectorLoaders {
   readonly search: DataLoader<SearchRequest, SearchPage>;
   /** The documents nearest to a query. */
   readonly nearDocuments: NearDocuments;
+  /** The remembered facts nearest to one. */
+  readonly nearFacts: NearDocuments;
   /** Null where the chunk has no vector. */
   readonly similarChunks: ByLimit<RankedChunk>;
   /** Null where no chunk of the document has a vector. */
@@ -31,6 +33,7 @@ export interface VectorLoaders {
 export function createLoaders(
   deps: () => {
     driver: VectorDriver;
+    facts: VectorDriver;
     searching: Searchable;
     embedder: Embedder;
     reranker: Reranker | undefined;
@@ -70,6 +73,7 @@ export function createLoaders(
     return {
       search,
       nearDocuments: new NearDocuments(context, deps),
+      nearFacts: new NearDocuments(context, () => ({ searching: deps().facts, embedder: deps().embedder })),
       text,
       contentHash,
       similarChunks: chunks.byLimit,

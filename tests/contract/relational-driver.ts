@@ -355,6 +355,93 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       });
     });
 
+    describe('remembered facts', () => {
+      const remember = (tenant: string, key: string, value: string, agentId: string | null = null) =>
+        driver.rememberFact(as(tenant), { agentId, key, value, source: null });
+      const agentOf = (tenant: string) =>
+        driver.createAgent(as(tenant), { name: 'a', description: null, instructions: null, model: null, config: {} });
+
+      test('are delivered to the vector store, as one text under their own id, and are gone from there when forgotten', async () => {
+        const [tenant, other] = [newTenant(), newTenant()];
+        const fact = await remember(tenant, 'k', 'one');
+        await remember(other, 'k', 'theirs');
+        await remember(tenant, 'k', 'two');
+        const [entry, ...more] = await claim([fact.id]);
+        expect(more).toEqual([]);
+        expect(entry).toMatchObject({ tenantId: tenant, store: 'VECTOR', operation: 'UPSERT', objectKey: null });
+        expect(entry!.content).toMatchObject({ title: 'k', chunks: [{ id: fact.id, text: 'two' }], entities: [] });
+        // Changed while it is on its way.
+        await remember(tenant, 'k', 'three');
+        expect(await driver.completeOutbox(system(), [entry!])).toBe(0);
+        const [again] = await claim([fact.id]);
+        expect(again!.content!.chunks).toMatchObject([{ text: 'three' }]);
+        expect(await driver.completeOutbox(system(), [again!])).toBe(1);
+        expect(await states(tenant, fact.id)).toEqual({ VECTOR: 'DONE' });
+        const page = { after: null, limit: 100 };
+        expect(await driver.referenceDocuments(as(tenant), page, 'DOCUMENT')).toEqual([]);
+        const references = await driver.referenceDocuments(as(tenant), page, 'MEMORY_FACT');
+        expect(references).toMatchObject([{ id: fact.id, delivered: ['VECTOR'], chunks: [{ text: 'three' }] }]);
+
+        await driver.forgetFact(as(tenant), fact.id);
+        const tombstones = await claim([fact.id]);
+        expect(tombstones).toMatchObject([{ operation: 'DELETE', content: null }]);
+        expect(await driver.knownDocuments(as(tenant), 'VECTOR', [fact.id])).toEqual([fact.id]);
+        expect(await driver.completeOutbox(system(), tombstones)).toBe(1);
+        expect(await driver.knownDocuments(as(tenant), 'VECTOR', [fact.id])).toEqual([]);
+        expect(await driver.indexing(as(tenant), [fact.id])).toEqual([]);
+      });
+
+      test('go with their agent, those of others stay, and one that was remembered meanwhile goes too', async () => {
+        const tenant = newTenant();
+        const [gone, stays] = [await agentOf(tenant), await agentOf(tenant)];
+        const facts = await Promise.all(
+          Array.from({ length: 9 }, (_, at) => remember(tenant, `k${at}`, 'v', [gone.id, stays.id, null][at % 3])),
+        );
+        const ids = facts.map(({ id }) => id);
+        await driver.completeOutbox(system(), await claim(ids));
+        // Whoever comes first: what is remembered for an agent that goes is refused, or goes with it.
+        const [, ...late] = await Promise.allSettled([
+          driver.deleteAgent(as(tenant), gone.id),
+          ...Array.from({ length: 8 }, (_, at) => remember(tenant, `late${at}`, 'v', gone.id)),
+        ]);
+        for (const each of late)
+          if (each.status === 'fulfilled') ids.push(each.value.id);
+          else expect(each.reason).toMatchObject({ code: 'NOT_FOUND' });
+        const left = await driver.list(as(tenant), 'MemoryFact', { where: undefined, order: parseOrder(MODELS.MemoryFact as Model, []), after: undefined, limit: 100 }); // prettier-ignore
+        expect(left.map(({ id }) => id).sort()).toEqual(facts.filter(({ agentId }) => agentId !== gone.id).map(({ id }) => id).sort()); // prettier-ignore
+        const entries = await claim(ids);
+        expect(entries.map(({ documentId, operation }) => `${operation} ${documentId}`).sort()).toEqual(
+          ids.filter((id) => !left.some((fact) => fact.id === id)).map((id) => `DELETE ${id}`).sort(), // prettier-ignore
+        );
+        // Forgetting and deleting at once: one of them is first, and neither waits for ever.
+        const fact = await remember(tenant, 'k', 'v', stays.id);
+        const both = await Promise.allSettled([
+          driver.forgetFact(as(tenant), fact.id),
+          driver.deleteAgent(as(tenant), stays.id),
+        ]);
+        expect(both[1]).toMatchObject({ status: 'fulfilled' });
+        expect(await claim([fact.id])).toMatchObject([{ operation: 'DELETE' }]);
+      });
+
+      test('are delivered again where they are, and as deletions where they are not', async () => {
+        const tenant = newTenant();
+        const { id } = await remember(tenant, 'k', 'v');
+        await driver.completeOutbox(system(), await claim([id]));
+        const entry = (documentId: string) => ({ documentId, store: 'VECTOR' as const, objectKey: null });
+        const nowhere = `mem_nowhere${tenant}`;
+        expect(await driver.redeliver(as(tenant), [entry(id), entry(nowhere)])).toBe(2);
+        const entries = await claim([id, nowhere]);
+        expect(new Map(entries.map(({ documentId, operation }) => [documentId, operation]))).toEqual(
+          new Map([
+            [id, 'UPSERT'],
+            [nowhere, 'DELETE'],
+          ]),
+        );
+        await driver.completeOutbox(system(), entries);
+        expect(await states(tenant, id)).toEqual({ VECTOR: 'DONE' });
+      });
+    });
+
     describe('cutting again', () => {
       const text = paragraphs('one', 'two');
       /** Written by a server that cut it otherwise, and delivered. */

@@ -1,3 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -26,6 +31,59 @@ relationalDriverContract('PostgreSQL', start);
 
 const as = (tenantId: string, isSystem = false): RequestContext =>
   createRequestContext({ tenantId, subject: 'user', roles: [], scopes: [], system: isSystem });
+
+const MIGRATIONS = new URL('../../subgraphs/relational/migrations/', import.meta.url);
+
+test('facts that were remembered before they were indexed are delivered, also where the owner of the tables is no superuser', async () => {
+  await using database = await createTestDatabase();
+  const admin = new pg.Client(database.url);
+  await admin.connect();
+  const name = `owner_${randomBytes(6).toString('hex')}`;
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-migrations-'));
+  let postgres: Postgres | undefined;
+  try {
+    for (const role of ['tributary_tenant', 'tributary_system'])
+      await admin.query(
+        `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+      );
+    await admin.query(
+      `CREATE ROLE ${name} LOGIN PASSWORD 'x' NOSUPERUSER; GRANT tributary_tenant, tributary_system TO ${name}`,
+    );
+    const url = new URL(database.url);
+    await admin.query(`GRANT CREATE ON DATABASE ${url.pathname.slice(1)} TO ${name}`);
+    [url.username, url.password] = [name, 'x'];
+    await cp(MIGRATIONS, folder, { recursive: true, filter: (source) => !/\/00(1[3-9]|[2-9]\d)_/.test(source) });
+    postgres = new Postgres({ url: url.href });
+    await postgres.migrate('relational', pathToFileURL(`${folder}/`));
+    await admin.query(`
+      INSERT INTO relational.memory_facts (tenant_id, id, key, value)
+      SELECT tenant, 'mem_' || tenant || at, 'k' || at, 'v' FROM unnest(ARRAY['a', 'b']) AS tenant, generate_series(1, 3) AS at`);
+    const driver = await createPostgresDriver(postgres);
+    const claim = { limit: 100, leaseSeconds: 60, stores: ['VECTOR'] as const };
+    const entries = await driver.claimOutbox(as('a', true), { ...claim, content: { text: false, graph: false, chunks: true } }); // prettier-ignore
+    expect(entries.map(({ tenantId, content }) => `${tenantId} ${content?.chunks[0]?.id}`).sort()).toEqual(
+      ['a', 'b'].flatMap((tenant) => [1, 2, 3].map((at) => `${tenant} mem_${tenant}${at}`)),
+    );
+    expect(await driver.completeOutbox(as('a', true), entries)).toBe(6);
+    // The policies hold as before, and what was there is told to be gone like all else.
+    expect(await driver.count(as('a'), 'MemoryFact', undefined)).toBe(3);
+    await driver.forgetFact(as('a'), 'mem_a1');
+    await driver.rememberFact(as('b'), { agentId: null, key: 'k', value: 'v', source: null });
+    const agent = await driver.createAgent(as('b'), { name: 'a', description: null, instructions: null, model: null, config: {} }); // prettier-ignore
+    await driver.rememberFact(as('b'), { agentId: agent.id, key: 'k', value: 'v', source: null });
+    await driver.deleteAgent(as('b'), agent.id);
+    const later = await driver.claimOutbox(as('a', true), { ...claim, content: { text: false, graph: false, chunks: true } }); // prettier-ignore
+    expect(later.map(({ tenantId, operation }) => `${tenantId} ${operation}`).sort()).toEqual(['a DELETE', 'b DELETE', 'b UPSERT']); // prettier-ignore
+    const { rows } = await admin.query(
+      `SELECT bool_and(relforcerowsecurity AND relrowsecurity) AS forced FROM pg_class WHERE oid IN ('relational.memory_facts'::regclass, 'relational.outbox'::regclass)`,
+    );
+    expect(rows).toEqual([{ forced: true }]);
+  } finally {
+    await postgres?.close();
+    await rm(folder, { recursive: true });
+    await admin.query(`DROP OWNED BY ${name} CASCADE; DROP ROLE ${name}`).finally(() => admin.end());
+  }
+});
 
 describe('the tables', () => {
   let database: TestDatabase;
@@ -159,7 +217,7 @@ describe('the tables', () => {
       const count = postgres.systemTransaction(as('a', true), (tx) =>
         tx.query({ sql: `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`, parameters: [] }),
       );
-      if (['outbox', 'documents', 'document_contents', 'chunks'].includes(table))
+      if (['outbox', 'documents', 'document_contents', 'chunks', 'memory_facts'].includes(table))
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of the audit log it may know who wrote, for the tenants' names, and nothing of what.
       else if (table === 'audit_entries') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);

@@ -18,11 +18,13 @@ import { aloneAt } from '#subgraphs/vector/drivers/model-renewer.ts';
 import { upsertVectors } from '#subgraphs/vector/indexing/indexing.ts';
 import { BackgroundRenewal } from '#subgraphs/vector/drivers/background-renewal.ts';
 import { callersHash, contentHash } from '#subgraphs/vector/indexing/content-hash.ts';
+import { createVector } from '#subgraphs/vector/index.ts';
 import { checkFilter } from '#subgraphs/vector/input.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';
 import { testKeywordSearch } from './keyword-search.ts';
 import { testSearchFilters } from './search-filters.ts';
+import { testVectorFacts, type FactStoreUnderTest } from './vector-facts.ts';
 import { as, corpus, MODEL, testVectorDriver, unitVector, WORDS, type VectorStoreUnderTest } from './vector-driver.ts';
 
 const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
@@ -58,6 +60,20 @@ async function open(options: PostgresVectorsOptions = {}, server?: string, type?
   };
 }
 
+/** @param server with pgvector; the embedded one where absent */
+async function openForFacts(server?: string): Promise<FactStoreUnderTest> {
+  const database = server === undefined ? await createTestDatabase() : await createDatabaseOn(server);
+  const postgres = new Postgres({ url: database.url });
+  const pgvector = server === undefined ? {} : ({ pgvector: 'vector' } as const);
+  return {
+    serve: (embedder) => createVector({ ...pgvector, reindex: 'OFF' }, { postgres, embedder }),
+    [Symbol.asyncDispose]: async () => {
+      await postgres.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
 async function execute(url: string, sql: string): Promise<void> {
   const client = new pg.Client(url);
   await client.connect();
@@ -83,6 +99,7 @@ testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ wo
 
 testKeywordSearch('PostgreSQL', () => open());
 testSearchFilters('PostgreSQL, exact', () => open());
+testVectorFacts('PostgreSQL, exact', () => openForFacts());
 // Where more match than are scored, filters narrow what is looked for.
 testSearchFilters('PostgreSQL, few chunks scored', () => open({ keywordScored: 40 }));
 
@@ -91,6 +108,7 @@ const pgvector = process.env['TEST_PGVECTOR_URL'];
 describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
   testVectorDriver('PostgreSQL, pgvector', () => open({}, pgvector), { large: 4_000, small: 40 });
   testSearchFilters('PostgreSQL, pgvector', () => open({}, pgvector));
+  testVectorFacts('PostgreSQL, pgvector', () => openForFacts(pgvector));
 
   test.each(['vector', 'halfvec'] as const)(
     'the index orders (%s), also where the tenant owns one row of a hundred',

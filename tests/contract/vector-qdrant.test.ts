@@ -10,11 +10,13 @@ import { portOf } from '#subgraphs/vector/drivers/qdrant/connection.ts';
 import { CHUNK_INDEXES, metadataTerms, pointId, within } from '#subgraphs/vector/drivers/qdrant/filter.ts';
 import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant/sparse.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
+import { createVector } from '#subgraphs/vector/index.ts';
 import { checkFilter } from '#subgraphs/vector/input.ts';
 import { recorded, standIn, type Received } from './qdrant-stand-in.ts';
 import { parseKeywords } from '#subgraphs/vector/keywords/query.ts';
 import { testKeywordSearch } from './keyword-search.ts';
 import { testSearchFilters } from './search-filters.ts';
+import { testVectorFacts } from './vector-facts.ts';
 import { as, corpus, testVectorDriver } from './vector-driver.ts';
 
 const MODEL = { model: 'four', dimensions: 4 };
@@ -553,4 +555,13 @@ describe.skipIf(!url)('with TEST_QDRANT_URL', () => {
   testVectorDriver('Qdrant', setup, { large: 2_000, small: 20, atomic: false });
   testKeywordSearch('Qdrant', setup);
   testSearchFilters('Qdrant', setup);
+  testVectorFacts('Qdrant', async () => {
+    const collection = `test_${randomBytes(4).toString('hex')}_memory`;
+    const apiKey = process.env['TEST_QDRANT_API_KEY'];
+    const qdrant = { url: url!, ...(apiKey === undefined ? {} : { apiKey }) };
+    return {
+      serve: (embedder) => createVector({ qdrant, collection, reindex: 'OFF' }, { embedder }),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  });
 });

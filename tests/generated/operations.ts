@@ -5,13 +5,13 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** A store that follows documents. */
+/** A store that follows documents; the one of vectors follows remembered facts too. */
 export type IndexedStore =
   /** The graph, which has the entities and relations. */
   | 'GRAPH'
   /** The object store, which has the bytes. */
   | 'OBJECT'
-  /** The vector store, which finds the chunks. */
+  /** The vector store, which finds the chunks, and remembered facts. */
   | 'VECTOR';
 
 /** How far a store has come in following a document. */
@@ -182,12 +182,12 @@ export type CreateAgentMutation = { createAgent: { agent: { id: string, name: st
 export type RememberMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type RememberMutation = { rememberFact: { fact: { id: string, key: string, value: string, source: string | null, createdAt: string } } | null };
+export type RememberMutation = { rememberFact: { fact: { id: string, key: string | null, value: string | null, source: string | null, createdAt: string | null } } | null };
 
 export type RecallQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type RecallQuery = { memoryFacts: { edges: Array<{ node: { key: string, value: string } }> } | null };
+export type RecallQuery = { memoryFacts: { edges: Array<{ node: { key: string | null, value: string | null } }> } | null };
 
 export type StartRunMutationVariables = Exact<{
   agentId: string;

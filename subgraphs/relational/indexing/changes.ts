@@ -1,5 +1,5 @@
 /**
- * What processes tell one another of the outbox: that something has come about with a document's entries. It is no news
+ * What processes tell one another of the outbox: that something has come about with the entries of a document, or of a remembered fact. It is no news
  * of what; whoever wants to know looks.
  */
 import { isIdOf } from '#subgraphs/shared/ids.ts';
@@ -7,6 +7,7 @@ import { isTenantId } from '#subgraphs/shared/tenant-id.ts';
 
 export interface Change {
   readonly tenantId: string;
+  /** The document's id, or the fact's. */
   readonly documentId: string;
   /** Whether an entry is to be delivered now. */
   readonly due: boolean;
@@ -32,7 +33,7 @@ export interface OutboxChanges {
 /** @returns undefined for what tells no change (anybody may notify a channel) */
 export function parseChange(text: string): Change | undefined {
   const [, tenantId, documentId, state] = /^(\S{1,127}) (\S{1,60}) ([A-Z]{1,20})$/.exec(text) ?? [];
-  if (tenantId === undefined || documentId === undefined || !isTenantId(tenantId) || !isIdOf('Document', documentId))
-    return undefined;
+  if (tenantId === undefined || documentId === undefined || !isTenantId(tenantId)) return undefined;
+  if (!isIdOf('Document', documentId) && !isIdOf('MemoryFact', documentId)) return undefined;
   return { tenantId, documentId, due: state === 'PENDING' };
 }

@@ -195,6 +195,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'MemoryFact',
     table: 'memory_facts',
     items: 'remembered facts',
+    referred: true,
     columns: {
       id,
       agentId: {

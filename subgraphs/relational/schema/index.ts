@@ -41,7 +41,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   const node = addNodeInterface(builder);
   let loaders: SchemaParts['loaders'] | undefined;
   const indexedStore = builder.enumType('IndexedStore', {
-    description: 'A store that follows documents.',
+    description: 'A store that follows documents; the one of vectors follows remembered facts too.',
     values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
   }) as unknown as SchemaParts['indexedStore'];
   const parts: SchemaParts = {
@@ -83,6 +83,6 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
 
 const FOLLOWS = {
   OBJECT: 'The object store, which has the bytes.',
-  VECTOR: 'The vector store, which finds the chunks.',
+  VECTOR: 'The vector store, which finds the chunks, and remembered facts.',
   GRAPH: 'The graph, which has the entities and relations.',
 } as const;

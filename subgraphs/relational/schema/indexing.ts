@@ -19,9 +19,9 @@ export const indexingType = (builder: SubgraphBuilder, indexedStore: SchemaParts
     } as const,
   });
   return builder.objectRef<IndexingRow>('DocumentIndexing').implement({
-    description: 'How far one store has come in following a document.',
+    description: 'How far one store has come in following a document, or a remembered fact.',
     fields: (t) => ({
-      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id." }),
+      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id, or the fact's." }),
       store: t.field({ type: indexedStore, nullable: false, description: 'The store.', resolve: (row) => row.store }),
       state: t.field({
         type: state,

@@ -5,6 +5,7 @@ import type { MemoryFactRow } from '../driver.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
 import { checkName, checkText, optionalText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { waitedFields, waiting, waitInputs, type Waited, type WaitInput } from './indexing.ts';
 import { addMutation } from './mutation.ts';
 
 export function addMemory(parts: SchemaParts): void {
@@ -26,20 +27,23 @@ export function addMemory(parts: SchemaParts): void {
   rootItem(parts, 'MemoryFact', 'memoryFact', 'remembered fact');
   rootList(parts, 'MemoryFact', 'memoryFacts');
 
-  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null }, { fact: MemoryFactRow }>(
+  type Remembered = { fact: MemoryFactRow; waited: Waited };
+  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null } & WaitInput, Remembered>(
     parts,
     'rememberFact',
     {
       takes: 'memory:write',
       description:
         'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
-        'forgetting forgets. The audit log says when and by whom.',
+        'forgetting forgets. The audit log says when and by whom. Found by meaning (`memoryFacts(where: { similarTo })`) a moment later; at ' +
+        'once with `waitFor: VECTOR`.',
       input: 'What to remember.',
       inputFields: (t) => ({
         key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
         value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
         source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
         agentId: t.id({ description: "The agent whose memory it goes to; the tenant's own when absent." }),
+        ...waitInputs(t, parts),
       }),
       payload: 'The fact that is remembered.',
       payloadFields: (t) => ({
@@ -49,8 +53,10 @@ export function addMemory(parts: SchemaParts): void {
           description: 'The fact.',
           resolve: (payload) => payload.fact,
         }),
+        ...waitedFields(t, parts),
       }),
-      run: async ({ key, value, source, agentId }, context) => {
+      run: async ({ key, value, source, agentId, waitFor, timeoutMs }, context) => {
+        const wait = waiting(parts, context, { waitFor, timeoutMs });
         if (agentId != null) checkId('Agent', agentId);
         const fact = await driver().rememberFact(context, {
           agentId: agentId ?? null,
@@ -58,7 +64,7 @@ export function addMemory(parts: SchemaParts): void {
           value: checkText('value', value, { max: RELATIONAL.valueCharacters, blank: true }),
           source: optionalText('source', source, 512),
         });
-        return { fact };
+        return { fact, waited: await wait([fact.id]) };
       },
     },
   );

@@ -94,12 +94,12 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk
     } as const,
   });
   return builder.objectRef<OutboxEntryRow>('OutboxEntry').implement({
-    description: "One store's work on one document. Its content is that of its revision.",
+    description: "One store's work on one document, or on one remembered fact. Its content is that of its revision.",
     inaccessible,
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: "The entry's id: one for each document and store." }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'The tenant to deliver as.' }),
-      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id." }),
+      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id, or the fact's." }),
       revision: t.exposeInt('revision', {
         nullable: false,
         description: 'Names the state that is delivered; settle with it. Only equality means anything.',
@@ -123,7 +123,8 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk
       objectKey: t.exposeString('objectKey', { description: 'Where the bytes are kept, also for a deletion.' }),
       document: t.field({
         type: document,
-        description: 'The document; null for a deletion.',
+        description:
+          'The document, or the fact as one: its key is the title, its value the one passage. Null for a deletion.',
         resolve: (row) => row.content,
       }),
       chunks: t.field({

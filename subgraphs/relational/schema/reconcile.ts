@@ -4,6 +4,7 @@
  */
 import { requireSystem } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { indexedKindType } from '#subgraphs/shared/indexed-kind.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Redelivery, ReferenceDocument } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
@@ -14,13 +15,14 @@ const inaccessible = true;
 
 export function addReconciling(parts: SchemaParts, { document, chunk, entity, relation }: ContentTypes): void {
   const { builder, driver, indexedStore } = parts;
+  const kind = indexedKindType(builder);
   const limited = (name: string, given: number): number => {
     if (given < 1 || given > RELATIONAL.compared)
       throw badUserInput(`\`${name}\` is 1 to ${RELATIONAL.compared}; got ${given}.`);
     return given;
   };
   const reference = builder.objectRef<ReferenceDocument>('ReferenceDocument').implement({
-    description: 'A document as every store should have it.',
+    description: 'A document, or a remembered fact, as every store should have it.',
     inaccessible,
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: "The document's id." }),
@@ -70,17 +72,24 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       type: [reference],
       inaccessible,
       nullable: { list: true, items: false },
-      description: "The tenant's documents by id, as every store should have them.",
+      description: "The tenant's documents, or its remembered facts, by id, as every store should have them.",
       args: {
+        kind: t.arg({
+          type: kind,
+          required: true,
+          defaultValue: 'DOCUMENT',
+          description: 'Documents, or remembered facts.',
+        }),
         first: t.arg.int({ required: true, description: `1 to ${RELATIONAL.compared}.` }),
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
         ids: t.arg.idList({ description: 'Only these.' }),
       },
-      resolve: (_, { first, after, ids }, context) => {
+      resolve: (_, { kind: of, first, after, ids }, context) => {
         requireSystem(context);
         return driver().referenceDocuments(
           context,
           { limit: limited('first', first), after: after ?? null },
+          of,
           ids?.map(String),
         );
       },
@@ -88,7 +97,8 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     knownDocuments: t.idList({
       inaccessible,
       nullable: { list: true, items: false },
-      description: 'Those of the given ids that are documents, or are still being removed from the store.',
+      description:
+        'Those of the given ids that are documents or remembered facts, or are still being removed from the store.',
       args: {
         store: t.arg({ type: indexedStore, required: true, description: 'The store that has something of them.' }),
         ids: t.arg.idList({ required: true, description: `At most ${RELATIONAL.compared}.` }),
@@ -108,7 +118,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       description: 'What to deliver again.',
       inaccessible,
       fields: (t) => ({
-        documentId: t.id({ required: true, description: "The document's id." }),
+        documentId: t.id({ required: true, description: "The document's id, or the remembered fact's." }),
         store: t.field({ type: indexedStore, required: true, description: 'The store to deliver to.' }) as never,
         objectKey: t.string({ description: 'Where a document that does not exist any more left bytes.' }),
       }),
@@ -118,7 +128,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     { redelivered: number }
   >(parts, 'redeliverDocuments', {
     takes: 'system',
-    description: 'Makes entries of the outbox due again, for documents that do not exist as deletions.',
+    description: 'Makes entries of the outbox due again, for what does not exist as deletions.',
     input: 'What to deliver again.',
     inputFields: (t) => ({
       entries: t.field({ type: [redelivery], required: true, description: `At most ${RELATIONAL.compared}.` }),

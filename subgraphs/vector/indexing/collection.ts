@@ -8,6 +8,9 @@ const COLLECTION_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 /** The collection when none is configured. */
 export const DEFAULT_COLLECTION = 'chunks';
 
+/** The collection beside that of a name in which remembered facts are: nothing that searches documents finds them. */
+export const factsCollection = (name: string): string => `${name}_facts`;
+
 /** @throws CodedError `BAD_USER_INPUT` for a name that no store takes */
 export function checkCollectionName(name: string): string {
   if (!COLLECTION_NAME.test(name)) {

@@ -5,6 +5,8 @@ import type { Searchable } from '../search/shared-documents.ts';
 
 export interface VectorSchemaDeps {
   readonly driver: VectorDriver;
+  /** The same store, of what agents remember: each fact is a document of one chunk, in a collection that no other search reads. */
+  readonly facts: VectorDriver;
   readonly embedder: Embedder;
   /** Absent where nothing reranks. */
   readonly reranker: Reranker | undefined;

@@ -1,4 +1,4 @@
-/** The vector subgraph's schema: search, similar chunks and documents, and the writes that keep vectors. */
+/** The vector subgraph's schema: search, similar chunks, documents and remembered facts, and the writes that keep vectors. */
 import type { GraphQLSchema } from 'graphql';
 
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
@@ -10,6 +10,7 @@ import { addRenewal } from './renewal.ts';
 import { addSearch } from './search.ts';
 import { addSimilar } from './similar.ts';
 import { addSimilarDocuments } from './similar-documents.ts';
+import { addSimilarMemoryFacts } from './similar-memory-facts.ts';
 
 /** Builds the schema. Does not touch `deps` while building. */
 export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
@@ -18,6 +19,7 @@ export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
   const { Chunk, Document } = addSimilar(subgraph, loaders);
   const filter = addSearch(subgraph, deps, loaders, Chunk);
   addSimilarDocuments(subgraph, loaders, { Chunk, Document }, filter);
+  addSimilarMemoryFacts(subgraph, loaders);
   addMutations(subgraph, deps, loaders, Chunk);
   addIndexing(subgraph, deps, loaders, Document);
   addRenewal(subgraph, deps);

@@ -1,9 +1,11 @@
 /** What the gateway itself sends while it delivers documents; not part of the public API. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
+import { indexedKindType, type IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import { VECTOR } from '../bounds.ts';
 import { differingDocuments, indexDocuments, type DocumentInput, type Indexed } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
+import type { VectorDriver } from '../driver.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { VectorSchemaDeps } from './deps.ts';
 import type { StubRef } from './similar.ts';
@@ -15,6 +17,14 @@ export function addIndexing(
   Document: StubRef,
 ): void {
   const inaccessible = true;
+  const Kind = indexedKindType(builder);
+  const driverOf = (kind: IndexedKind): VectorDriver => (kind === 'MEMORY_FACT' ? deps.facts : deps.driver);
+  const kindOption = {
+    type: Kind,
+    required: true,
+    defaultValue: 'DOCUMENT',
+    description: 'Documents, or remembered facts, each as a document of one chunk.',
+  } as const;
   const Chunk = builder.inputRef<{ id: string; text: string }>('IndexDocumentVectorsChunk').implement({
     description: 'A chunk of a document.',
     fields: (t) => ({
@@ -40,25 +50,28 @@ export function addIndexing(
     }),
     inaccessible,
   });
-  const IndexInput = builder.inputRef<{ documents: DocumentInput[] }>('IndexDocumentVectorsInput').implement({
-    description: 'The documents to index.',
-    fields: (t) => ({
-      documents: t.field({
-        type: [Item],
-        required: true,
-        description: `At most ${VECTOR.documents} documents with ${VECTOR.documentChunks} chunks together.`,
+  const IndexInput = builder
+    .inputRef<{ kind: IndexedKind; documents: DocumentInput[] }>('IndexDocumentVectorsInput')
+    .implement({
+      description: 'The documents to index.',
+      fields: (t) => ({
+        kind: t.field(kindOption),
+        documents: t.field({
+          type: [Item],
+          required: true,
+          description: `At most ${VECTOR.documents} documents with ${VECTOR.documentChunks} chunks together.`,
+        }),
       }),
-    }),
-    inaccessible,
-  });
-  const IndexPayload = builder.objectRef<Indexed>('IndexDocumentVectorsPayload').implement({
+      inaccessible,
+    });
+  const IndexPayload = builder.objectRef<Indexed & { kind: IndexedKind }>('IndexDocumentVectorsPayload').implement({
     description: 'What indexing did.',
     fields: (t) => ({
       documents: t.field({
         type: [Document],
         nullable: { list: false, items: false },
-        description: 'The documents, in the order of the input.',
-        resolve: (payload) => payload.documentIds.map((id) => ({ id })),
+        description: 'The documents, in the order of the input; none where they are remembered facts.',
+        resolve: ({ kind, documentIds }) => (kind === 'DOCUMENT' ? documentIds.map((id) => ({ id })) : []),
       }),
       embedded: t.exposeInt('embedded', {
         nullable: false,
@@ -72,13 +85,16 @@ export function addIndexing(
     }),
     inaccessible,
   });
-  const RemoveInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentVectorsInput').implement({
-    description: 'The documents whose chunks to remove.',
-    fields: (t) => ({
-      documentIds: t.idList({ required: true, description: `The documents' ids; at most ${VECTOR.items}.` }),
-    }),
-    inaccessible,
-  });
+  const RemoveInput = builder
+    .inputRef<{ kind: IndexedKind; documentIds: string[] }>('RemoveDocumentVectorsInput')
+    .implement({
+      description: 'The documents whose chunks to remove.',
+      fields: (t) => ({
+        kind: t.field(kindOption),
+        documentIds: t.idList({ required: true, description: `The documents' ids; at most ${VECTOR.items}.` }),
+      }),
+      inaccessible,
+    });
   const RemovePayload = builder.objectRef<{ removed: number }>('RemoveDocumentVectorsPayload').implement({
     description: 'What removing did.',
     fields: (t) => ({
@@ -105,12 +121,14 @@ export function addIndexing(
       inaccessible,
       description: 'Documents of which chunks are stored, in pages. For the gateway itself.',
       args: {
+        kind: t.arg(kindOption),
         first: t.arg.int({ required: true, description: 'How many to look at: 1 to 1,000.' }),
         after: t.arg.string({ description: 'The `next` of the page before.' }),
       },
-      resolve: async (_, { first, after }, context) => {
+      resolve: async (_, { kind, first, after }, context) => {
         requireSystem(context);
-        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), VECTOR.documentIds));
+        const limit = Math.min(Math.max(first, 1), VECTOR.documentIds);
+        return await driverOf(kind).documentIds(context, after ?? null, limit);
       },
     }),
     differingDocumentVectors: t.idList({
@@ -119,9 +137,9 @@ export function addIndexing(
       description:
         'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents as they should be.' }) },
-      resolve: async (_, { input }, context) => {
+      resolve: async (_, { input: { kind, documents } }, context) => {
         requireSystem(context);
-        return await differingDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
+        return await differingDocuments(context, driverOf(kind), deps.embedder, documents as DocumentInput[]);
       },
     }),
   }));
@@ -133,11 +151,12 @@ export function addIndexing(
       description:
         'Makes the stored chunks of the given documents exactly the input, and embeds only texts that are new. Idempotent. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents.' }) },
-      resolve: async (_, { input }, context) => {
+      resolve: async (_, { input: { kind, documents } }, context) => {
         requireSystem(context);
-        const indexed = await indexDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
+        const given = documents as DocumentInput[];
+        const indexed = await indexDocuments(context, driverOf(kind), deps.embedder, given);
         loaders(context).clearAll();
-        return indexed;
+        return { ...indexed, kind };
       },
     }),
     removeDocumentVectors: t.field({
@@ -147,7 +166,7 @@ export function addIndexing(
       args: { input: t.arg({ type: RemoveInput, required: true, description: 'The documents.' }) },
       resolve: async (_, { input }, context) => {
         requireSystem(context);
-        const removed = await deps.driver.removeDocuments(
+        const removed = await driverOf(input.kind).removeDocuments(
           context,
           checkIds(input.documentIds, '`documentIds`', VECTOR.items),
         );

@@ -1,4 +1,4 @@
-/** The documents nearest to a query, from arguments to a page. */
+/** The documents, or the remembered facts, nearest to a query, from arguments to a page. */
 import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
@@ -14,7 +14,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { VECTOR } from '../bounds.ts';
-import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
+import { checkFactFilter, checkFilter, checkText, type FactFilterShape, type SearchFilterShape } from '../input.ts';
 import { requiredWords } from '../keywords/query.ts';
 import { DocumentRanking, type KnownDocuments, type NearDocument } from './document-ranking.ts';
 import { cut, embedTexts, readCursor, writeCursor, type CursorPosition, type SearchDeps } from './search.ts';
@@ -27,11 +27,13 @@ export interface NearDocumentPage extends Page<{ id: string }, NearDocumentEdge>
   readonly approximate: boolean;
 }
 
-export interface NearDocumentsArguments extends PageArguments {
+interface NearArguments<Filter> extends PageArguments {
   query: string;
   minScore?: number | null;
-  where?: SearchFilterShape | null;
+  where?: Filter | null;
 }
+export type NearDocumentsArguments = NearArguments<SearchFilterShape>;
+export type NearFactsArguments = NearArguments<FactFilterShape>;
 
 /** A checked request. */
 export interface NearDocumentsRequest {
@@ -44,22 +46,29 @@ export interface NearDocumentsRequest {
 }
 
 /** @throws CodedError `BAD_USER_INPUT` */
-export function checkNearDocuments(args: NearDocumentsArguments): NearDocumentsRequest {
+export const checkNearDocuments = (args: NearDocumentsArguments): NearDocumentsRequest =>
+  checkNear('similarDocuments', args, checkFilter(args.where));
+
+/** @throws CodedError `BAD_USER_INPUT` */
+export const checkNearFacts = (args: NearFactsArguments): NearDocumentsRequest =>
+  checkNear('similarMemoryFacts', args, checkFactFilter(args.where));
+
+function checkNear(field: string, args: NearArguments<unknown>, filter: Condition | undefined): NearDocumentsRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const least = args.minScore == null ? -Infinity : checkBetween('`minScore`', args.minScore, -1, 1);
   const page = pageRequest(args);
-  // A cursor goes on by score and id, whichever documents take part.
-  const list = `similarDocuments:${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;
-  return { text, least, filter: checkFilter(args.where), page, from: readCursor(list, page.from), list };
+  // A cursor goes on by score and id, whichever take part.
+  const list = `${field}:${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;
+  return { text, least, filter, page, from: readCursor(list, page.from), list };
 }
 
 /** Rankings of one request, by what is ranked. */
 export class NearDocuments {
   readonly #context: RequestContext;
-  readonly #deps: () => SearchDeps;
+  readonly #deps: () => Pick<SearchDeps, 'searching' | 'embedder'>;
   readonly #rankings = new LRUCache<string, Promise<DocumentRanking>>({ max: VECTOR.documentRankings });
 
-  constructor(context: RequestContext, deps: () => SearchDeps) {
+  constructor(context: RequestContext, deps: () => Pick<SearchDeps, 'searching' | 'embedder'>) {
     this.#context = context;
     this.#deps = deps;
   }

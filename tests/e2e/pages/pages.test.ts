@@ -54,6 +54,7 @@ const LISTS: Record<string, readonly string[]> = {
     '{ search(query: "pigeon", mode: KEYWORD, ARGUMENTS) { PAGE } }',
   ],
   'Query.similarDocuments': ['{ similarDocuments(query: "pigeon", ARGUMENTS) { PAGE } }'],
+  'Query.similarMemoryFacts': ['{ similarMemoryFacts(query: "pigeon", ARGUMENTS) { PAGE } }'],
   'Query.runs': [
     '{ runs(ARGUMENTS) { PAGE } }',
     '{ runs(orderBy: [{ field: CREATED_AT, direction: ASC }], ARGUMENTS) { PAGE } }',

@@ -102,6 +102,18 @@ const command = (text: string, env: NodeJS.ProcessEnv = {}): Promise<string> =>
     ...env,
   });
 
+/** What the server answers, without an error. */
+async function asked(query: string, variables: object = {}): Promise<unknown> {
+  const response = await fetch(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = (await response.json()) as { data: unknown; errors?: unknown };
+  expect(errors).toBeUndefined();
+  return data;
+}
+
 /** What an installation has besides what a block sets. */
 const BESIDE: Readonly<Record<string, string>> = {
   OIDC_ISSUER: 'https://login.example.com',
@@ -396,6 +408,24 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
         body: JSON.stringify({ query: text }),
       });
       expect(await response.json()).toEqual({ data: { search: { edges: expect.any(Array) } } });
+    },
+  ],
+  [
+    /^mutation \{\s+rememberFact\(/,
+    'graphql',
+    async ({ text }) => {
+      const { rememberFact } = (await asked(text)) as { rememberFact: { notIndexed: unknown[] } };
+      expect(rememberFact.notIndexed).toEqual([]);
+    },
+  ],
+  [
+    /^query LastWeek/,
+    'graphql',
+    // Below it are its variables.
+    async ({ text, answer }) => {
+      expect(await asked(text, JSON.parse(answer!) as object)).toMatchObject({
+        memoryFacts: { nodes: [{ key: 'editor', value: 'The user writes everything in vim.', source: 'user' }] },
+      });
     },
   ],
   [

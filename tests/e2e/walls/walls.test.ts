@@ -449,8 +449,10 @@ describe('row-level security, as the role of the application', () => {
         expect.stringContaining('app.tenant_id'),
       ]);
     }
-    const { rows } = await database.query<{ collection: string }>('SELECT DISTINCT collection FROM vector.chunks');
-    expect(rows).toHaveLength(1);
+    const { rows } = await database.query<{ collection: string }>(
+      'SELECT DISTINCT collection FROM vector.chunks ORDER BY 1',
+    );
+    expect(rows).toEqual([{ collection: 'chunks' }, { collection: 'chunks_facts' }]);
     const search = `SELECT * FROM vector.keyword_search($1, '{"terms": [{"query": "kept", "weight": 1}], "k1": 1.2, "b": 0.75, "most": 100}', '{}', 100)`;
     expect((await application.run(OWNER, search, [rows[0]!.collection])).rows.length).toBeGreaterThan(0);
     expect((await application.run('initech', search, [rows[0]!.collection])).rows).toEqual([]);

@@ -87,12 +87,16 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `{ file: { key: { in: ${literal([w.objectKey])} } } }`,
       `{ fileKey: { eq: ${literal(w.objectKey)} } }`,
     ),
-    usageRecords: pages(ids(w.usage), 'CREATED_AT', cursor('usageRecords')),
-    auditEntries: pages(
-      `{ or: [{ subjectId: { in: ${literal([w.agent, w.run, ...w.documents])} } }, { id: { eq: ${literal(w.audit)} } }] }`,
-      'CREATED_AT',
-      cursor('auditEntries'),
-    ),
+    // Reading is recorded too, where it embeds a query: one's own are behind those.
+    usageRecords: [...pages(ids(w.usage), 'CREATED_AT', cursor('usageRecords')), '(first: 80)'],
+    auditEntries: [
+      ...pages(
+        `{ or: [{ subjectId: { in: ${literal([w.agent, w.run, ...w.documents])} } }, { id: { eq: ${literal(w.audit)} } }] }`,
+        'CREATED_AT',
+        cursor('auditEntries'),
+      ),
+      '(first: 80)',
+    ],
     apiKeys: pages(ids(w.apiKey), 'NAME', cursor('apiKeys')),
     shares: pages(
       `{ or: [{ documentId: { in: ${literal(w.documents)} } }, { agentId: { eq: ${literal(w.agent)} } }, { id: { eq: ${literal(w.share)} } }] }`,
@@ -151,6 +155,11 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(query: "kept between us", minScore: -1, where: { documentId: { in: ${literal(w.documents)} } }, first: 5)`,
       ...around(cursor('similarDocuments'), 'query: "kept between us", '),
     ],
+    similarMemoryFacts: [
+      '(query: "kept between us")',
+      `(query: "kept between us", minScore: -1, where: { id: { in: [${literal(w.fact)}] } }, first: 5)`,
+      ...around(cursor('similarMemoryFacts'), 'query: "kept between us", '),
+    ],
     documentIndexing: w.documents.map((id) => `(id: ${literal(id)})`),
     runEvents: [`(runId: ${literal(w.run)})`, `(runId: ${literal(w.run)}, after: "3", types: [CUSTOM, RUN_FINISHED])`],
     tenantEvents: [`(agentId: ${literal(w.agent)}, types: [CUSTOM, RUN_FINISHED])`, ...after(cursor('tenantEvents'))],
@@ -201,7 +210,9 @@ export function changingArguments(w: World, word: string): RootArguments {
     updateAgent: [input(`id: ${literal(w.agent)}, description: ${literal(word)}`)],
     rememberFact: [
       input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}`),
-      input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}`),
+      input(
+        `key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
+      ),
     ],
     createArtifact: [
       input(

@@ -130,7 +130,8 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
   const fact = await idOf(
     `mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }`,
     'fact.id',
-    { input: { key: `${name} key`, value: word, source: word, agentId: agent.id } },
+    // `similarMemoryFacts` finds it from now on.
+    { input: { key: `${name} key`, value: word, source: word, agentId: agent.id, waitFor: ['VECTOR'] } },
   );
   const { documents: files } = await ask(
     `query ($ids: [ID!]!) { documents(where: { id: { in: $ids } }) { nodes { file { key } } } }`,

@@ -87,6 +87,16 @@ async function insertVersion(tx: Transaction, agentId: string, number: number, d
 
 export async function deleteAgent(postgres: Postgres, context: RequestContext, id: string): Promise<AgentRow> {
   return await postgres.transaction(context, async (tx) => {
+    // Locked first: then nothing more is remembered for it, and all that was is found, and told to be gone.
+    await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${id} FOR UPDATE`));
+    await tx.query(
+      statement(sql`
+        WITH gone AS (DELETE FROM relational.memory_facts WHERE agent_id = ${id} RETURNING id)
+        UPDATE relational.outbox AS entry
+        SET operation = 'DELETE', revision = nextval('relational.outbox_revision'), state = 'PENDING', attempts = 0, error = NULL,
+            next_attempt_at = now(), changed_at = now(), updated_at = now()
+        FROM gone WHERE entry.document_id = gone.id`),
+    );
     const [row] = await tx.query(
       rowsOf('Agent', sql`DELETE FROM relational.agents WHERE id = ${id} RETURNING ${selection('Agent')}`),
     );

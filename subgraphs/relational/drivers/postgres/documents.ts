@@ -123,7 +123,7 @@ export function chunkWrites(documents: readonly Pick<PreparedDocument, 'id' | 'c
 }
 
 /**
- * Makes the entries of a document pending with a new revision. A lease that is running stays: until it ends, nobody
+ * Makes the entries of a document, or of a remembered fact, pending with a new revision. A lease that is running stays: until it ends, nobody
  * else delivers to that store, so an older revision cannot overtake a newer one.
  */
 export function bumpOutbox(

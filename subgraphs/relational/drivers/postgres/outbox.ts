@@ -1,10 +1,14 @@
 /** The outbox, across tenants: leasing entries, and settling them at the revision that was delivered. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
+import { grouped } from '#subgraphs/shared/grouped.ts';
+import { indexedKindOf } from '#subgraphs/shared/indexed-kind.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type {
   ChunkRow,
   DocumentRow,
+  MemoryFactRow,
   OutboxClaim,
   OutboxContent,
   OutboxEntryRow,
@@ -14,7 +18,7 @@ import type {
 } from '../../driver.ts';
 import { selection, statement } from './sql.ts';
 
-/** Leases entries and loads what they deliver, in at most four statements. */
+/** Leases entries and loads what they deliver, in at most five statements. */
 export async function claimOutbox(
   postgres: Postgres,
   context: RequestContext,
@@ -64,12 +68,40 @@ async function lease(
 
 const NOTHING = { text: '', entities: [], relations: [] };
 
-/** The content of documents, by id. */
+/** The content of documents and of remembered facts, by id. */
 export async function loadContents(
   tx: Transaction,
   ids: readonly string[],
   parts: OutboxClaim['content'],
 ): Promise<Map<string, OutboxContent>> {
+  const { DOCUMENT: documents = [], MEMORY_FACT: facts = [] } = Object.fromEntries(grouped(ids, indexedKindOf));
+  // Pipelined.
+  const loaded = await Promise.all([
+    documents.length === 0 ? [] : loadDocuments(tx, documents, parts),
+    facts.length === 0 ? [] : loadFacts(tx, facts),
+  ]);
+  return new Map(loaded.flat().map((content) => [content.id, content]));
+}
+
+async function loadFacts(tx: Transaction, ids: readonly string[]): Promise<OutboxContent[]> {
+  const facts = await tx.query(
+    statement(sql<MemoryFactRow & { tenantId: string }>`
+      SELECT ${selection('MemoryFact')}, tenant_id AS "tenantId" FROM relational.memory_facts WHERE id = ANY(${ids}::text[])`),
+  );
+  return facts.map(({ id, tenantId, key, value, createdAt }) => ({
+    ...NOTHING,
+    ...{ id, tenantId, title: key, createdAt },
+    // What may change without the text, such as its source, is asked of this store alone.
+    ...{ source: '', collection: DEFAULT_COLLECTION, mediaType: '', contentHash: '', metadata: {}, objectKey: null },
+    chunks: [{ id, documentId: id, index: 0, text: value }],
+  }));
+}
+
+async function loadDocuments(
+  tx: Transaction,
+  ids: readonly string[],
+  parts: OutboxClaim['content'],
+): Promise<OutboxContent[]> {
   // Pipelined. Parts that nobody asked for are not read.
   const [documents, contents, chunks] = await Promise.all([
     tx.query(
@@ -94,12 +126,11 @@ export async function loadContents(
   const contentOf = new Map(contents.map((content) => [content.id, content]));
   const chunksOf = new Map<string, ChunkRow[]>(ids.map((id) => [id, []]));
   for (const chunk of chunks) chunksOf.get(chunk.documentId)?.push(chunk);
-  return new Map(
-    documents.map((document) => [
-      document.id,
-      { ...(contentOf.get(document.id) ?? NOTHING), ...document, chunks: chunksOf.get(document.id) ?? [] },
-    ]),
-  );
+  return documents.map((document) => ({
+    ...(contentOf.get(document.id) ?? NOTHING),
+    ...document,
+    chunks: chunksOf.get(document.id) ?? [],
+  }));
 }
 
 export const completeOutbox = async (

@@ -2,9 +2,10 @@
  * What comparing the other stores with this one needs: tenants, documents as they should be everywhere, and delivering
  * again.
  */
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
+import type { IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { IndexedStore, IndexingState, Redelivery, ReferenceDocument, ReferencePage } from '../../driver.ts';
 import { loadContents } from './outbox.ts';
@@ -31,17 +32,18 @@ export async function tenantIds(
   });
 }
 
-/** A page of the tenant's documents by id, in at most five statements. */
+/** A page of the tenant's documents, or of its remembered facts, by id, in at most five statements. */
 export async function referenceDocuments(
   postgres: Postgres,
   context: RequestContext,
   { after, limit }: ReferencePage,
+  of: IndexedKind,
   only?: readonly string[],
 ): Promise<ReferenceDocument[]> {
   return await postgres.transaction(context, async (tx) => {
     const page = await tx.query(
       statement(sql<{ id: string }>`
-        SELECT id FROM relational.documents WHERE id > ${after ?? ''} ${only === undefined ? sql`` : sql`AND id = ANY(${only}::text[])`}
+        SELECT id FROM ${TABLES[of]} WHERE id > ${after ?? ''} ${only === undefined ? sql`` : sql`AND id = ANY(${only}::text[])`}
         ORDER BY id LIMIT ${limit} FOR SHARE`),
     );
     const ids = page.map(({ id }) => id);
@@ -67,8 +69,16 @@ const outboxOf = (ids: readonly string[]) =>
   statement(sql<{ documentId: string; store: IndexedStore; state: IndexingState }>`
     SELECT document_id AS "documentId", store, state FROM relational.outbox WHERE document_id = ANY(${ids}::text[])`);
 
+const TABLES: Readonly<Record<IndexedKind, RawBuilder<unknown>>> = {
+  DOCUMENT: sql`relational.documents`,
+  MEMORY_FACT: sql`relational.memory_facts`,
+};
+
+/** All that stores follow, with where its bytes are. */
+const FOLLOWED = sql`(SELECT id, object_key FROM relational.documents UNION ALL SELECT id, NULL FROM relational.memory_facts)`;
+
 /**
- * Which of these ids are documents, or are still being removed from the store: what it has of the others nobody looks
+ * Which of these ids are documents or remembered facts, or are still being removed from the store: what it has of the others nobody looks
  * after.
  */
 export async function knownDocuments(
@@ -80,7 +90,7 @@ export async function knownDocuments(
   const rows = await postgres.read(
     context,
     statement(sql<{ id: string }>`
-      SELECT id FROM relational.documents WHERE id = ANY(${ids}::text[])
+      SELECT id FROM ${FOLLOWED} AS followed WHERE id = ANY(${ids}::text[])
       UNION
       SELECT document_id FROM relational.outbox WHERE document_id = ANY(${ids}::text[]) AND store = ${store}`),
   );
@@ -88,7 +98,7 @@ export async function knownDocuments(
 }
 
 /**
- * Makes entries due again at a new revision. Of a document that does not exist a tombstone is left, unless somebody
+ * Makes entries due again at a new revision. Of what does not exist a tombstone is left, unless somebody
  * brings it back: then that writer's entry stays, whoever was first.
  */
 export async function redeliver(
@@ -107,8 +117,8 @@ export async function redeliver(
     const again = await tx.query(
       statement(sql<{ id: string }>`
         INSERT INTO relational.outbox AS entry (id, document_id, store, operation, object_key, revision)
-        SELECT given.id, given.document_id, given.store, 'UPSERT', document.object_key, nextval('relational.outbox_revision')
-        FROM ${given} JOIN relational.documents AS document ON document.id = given.document_id
+        SELECT given.id, given.document_id, given.store, 'UPSERT', followed.object_key, nextval('relational.outbox_revision')
+        FROM ${given} JOIN ${FOLLOWED} AS followed ON followed.id = given.document_id
         ORDER BY given.id
         ON CONFLICT (tenant_id, document_id, store) DO UPDATE
         SET revision = excluded.revision, state = 'PENDING', attempts = 0, error = NULL, next_attempt_at = now(), changed_at = now(), updated_at = now()
@@ -119,7 +129,7 @@ export async function redeliver(
       statement(sql<{ id: string }>`
         INSERT INTO relational.outbox (id, document_id, store, operation, object_key, revision)
         SELECT given.id, given.document_id, given.store, 'DELETE', given.object_key, nextval('relational.outbox_revision')
-        FROM ${given} WHERE NOT EXISTS (SELECT FROM relational.documents AS document WHERE document.id = given.document_id)
+        FROM ${given} WHERE NOT EXISTS (SELECT FROM ${FOLLOWED} AS followed WHERE followed.id = given.document_id)
         ORDER BY given.id
         ON CONFLICT (tenant_id, document_id, store) DO NOTHING
         RETURNING id`),

@@ -4,9 +4,13 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict } from '#subgraphs/shared/errors.ts';
 import { derivedId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import type { ArtifactRow, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
+import type { ArtifactRow, IndexedStore, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
 import { audit } from './audit.ts';
+import { bumpOutbox } from './documents.ts';
 import { rowsOf, selection, statement } from './sql.ts';
+
+/** What follows remembered facts. */
+const FACT_STORES: readonly IndexedStore[] = ['VECTOR'];
 
 export async function rememberFact(
   postgres: Postgres,
@@ -29,6 +33,7 @@ export async function rememberFact(
           RETURNING ${selection('MemoryFact')}`,
       ),
     );
+    await tx.query(statement(bumpOutbox('UPSERT', [{ id, objectKey: null }], FACT_STORES)));
     await audit(tx, context, [
       { action: 'memory.remember', subjectType: 'MemoryFact', subjectId: id, details: { key } },
     ]);
@@ -45,6 +50,7 @@ export async function forgetFact(postgres: Postgres, context: RequestContext, id
       ),
     );
     if (row === undefined) throw noSuch('MemoryFact', id);
+    await tx.query(statement(bumpOutbox('DELETE', [{ id, objectKey: null }], FACT_STORES)));
     await audit(tx, context, [
       { action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } },
     ]);

@@ -26,11 +26,11 @@ export class ExactRanker implements Ranker {
   constructor(
     postgres: Postgres,
     collection: string,
-    options: { workerBound?: number; cache?: CacheOptions; work?: WorkPool | undefined } = {},
+    options: { workerBound?: number; cache?: CacheOptions | MatrixCache; work?: WorkPool | undefined } = {},
   ) {
     this.#postgres = postgres;
     this.#collection = collection;
-    this.#cache = new MatrixCache(options.cache);
+    this.#cache = options.cache instanceof MatrixCache ? options.cache : new MatrixCache(options.cache);
     this.#ownWork = options.work === undefined ? new WorkPool() : undefined;
     this.#scorer = new Scorer(options.work ?? this.#ownWork!, options.workerBound);
   }
@@ -138,7 +138,8 @@ export class ExactRanker implements Ranker {
   ): Promise<{ model: string; dimensions: number; vectors: TenantVectors; matching: (Buffer | null)[] } | undefined> {
     const [row] = await this.#postgres.read(context, readState(this.#collection, conditions));
     if (row === undefined) return undefined;
-    const vectors = await this.#cache.at(context.principal.tenantId, Number(row.revision), this.#reader(context));
+    const key = `${context.principal.tenantId} ${this.#collection}`;
+    const vectors = await this.#cache.at(key, Number(row.revision), this.#reader(context));
     return (
       vectors && { model: vectors.model, dimensions: vectors.chunks.dimensions, vectors, matching: row.matching ?? [] }
     );

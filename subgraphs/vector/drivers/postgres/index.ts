@@ -26,7 +26,7 @@ import type {
   VectorDriver,
   VectorModel,
 } from '../../driver.ts';
-import type { CacheOptions } from '../../exact/matrix-cache.ts';
+import type { CacheOptions, MatrixCache } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { renewKeywords } from './keyword-renewal.ts';
@@ -39,7 +39,8 @@ import * as statements from './statements.ts';
 export interface PostgresVectorsOptions {
   /** Rows and queries from which on exact ranking uses a worker thread. @default `VECTOR.exactThreadPairs` */
   readonly workerBound?: number;
-  readonly cache?: CacheOptions;
+  /** For exact ranking; one that is given as it is may serve several collections, whose matrices it bounds together. */
+  readonly cache?: CacheOptions | MatrixCache;
   /** Threads for exact ranking. @default threads of its own */
   readonly work?: WorkPool | undefined;
   /** Ranks in place of {@link ExactRanker}. */
