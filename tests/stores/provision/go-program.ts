@@ -9,7 +9,7 @@ import { cached, isCached, type Workplace } from './workplace.ts';
 export interface GoProgram {
   readonly module: string;
   readonly version: string;
-  /** The program's package, relative to the module. */
+  /** The program's package, relative to the module; empty where it is the module itself. */
   readonly package: string;
   /** What `go install` names it. */
   readonly program: string;
@@ -23,6 +23,8 @@ export interface GoProgram {
 
 const folderOf = (name: string, { version, sum }: GoProgram): string =>
   `${name}-${version}-${process.platform}-${process.arch}-${Buffer.from(sum).toString('hex').slice(6, 22)}`;
+
+const packageOf = ({ module, package: path }: GoProgram): string => (path === '' ? module : `${module}/${path}`);
 
 /** Why this program cannot be built here; undefined when it can, or has been. */
 export async function goProgramUnavailable(
@@ -38,7 +40,7 @@ export async function goProgram(workplace: Workplace, name: string, program: GoP
   const folder = await cached(workplace, folderOf(name, program), async (folder) => {
     const wanted = `${program.module}@${program.version}`;
     const how = program.adds === undefined ? 'install' : 'build';
-    workplace.say(`${name}: go ${how} ${program.module}/${program.package}@${program.version} …`);
+    workplace.say(`${name}: go ${how} ${packageOf(program)}@${program.version} …`);
     const options = { cwd: folder, env: { GOBIN: folder, GOWORK: 'off', GO111MODULE: 'on' } };
     const found = await (program.adds === undefined ? installed : builtWithMore)(folder, program, options);
     if (found !== program.sum)
@@ -51,7 +53,7 @@ type Options = Parameters<typeof runClient>[2];
 
 /** @returns the checksum of what was delivered */
 async function installed(folder: string, program: GoProgram, options: Options): Promise<string | undefined> {
-  await runClient('go', ['install', `${program.module}/${program.package}@${program.version}`], options);
+  await runClient('go', ['install', `${packageOf(program)}@${program.version}`], options);
   const built = await runClient('go', ['version', '-m', join(folder, program.program)], options);
   const [, module, version, sum] = built.map((line) => line.trim().split(/\s+/)).find(([kind]) => kind === 'mod') ?? [];
   return module === program.module && version === program.version ? sum : `${module} ${version} ${sum}`;

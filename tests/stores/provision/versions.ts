@@ -157,3 +157,56 @@ export const NGINX = { oldest: '1.22' } as const;
 
 /** From Debian likewise. The oldest whose Lua has a client of HTTP, and that deletes headers by a pattern. */
 export const HAPROXY = { oldest: '2.6' } as const;
+
+/** From Go modules. The newest Kustomize wants a newer Go than is widely there. */
+export const HELM_3 = {
+  version: 'v3.22.0',
+  module: 'helm.sh/helm/v3',
+  package: 'cmd/helm',
+  program: 'helm',
+  sum: 'h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=',
+} as const;
+
+export const HELM_4 = {
+  version: 'v4.3.2',
+  module: 'helm.sh/helm/v4',
+  package: 'cmd/helm',
+  program: 'helm',
+  sum: 'h1:zdd8DgKTlLrlYIzdoAntDHLH0V3RkgNIpQ3yjzuD84M=',
+} as const;
+
+export const KUSTOMIZE = {
+  version: 'v5.7.1',
+  module: 'sigs.k8s.io/kustomize/kustomize/v5',
+  package: '',
+  program: 'kustomize',
+  sum: 'h1:sYJsarwy/SDJfjjLMUqwFDGPwzUtMOQ1i1Ed49+XSbw=',
+} as const;
+
+/** From PyPI; it carries the schemas of Kubernetes' API. */
+export const KUBERNETES_VALIDATE = { version: '1.37.0' } as const;
+
+/** From Go modules, of which only the definitions of custom resources are taken. */
+export const OPERATORS = [
+  {
+    module: 'sigs.k8s.io/gateway-api',
+    version: 'v1.6.3',
+    sum: 'h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc=',
+    files: ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
+  },
+  {
+    module: 'github.com/prometheus-operator/prometheus-operator',
+    version: 'v0.85.0',
+    sum: 'h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=',
+    files: [
+      'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml',
+      'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml',
+    ],
+  },
+  {
+    module: 'github.com/external-secrets/external-secrets',
+    version: 'v1.3.2',
+    sum: 'h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=',
+    files: ['config/crds/bases/external-secrets.io_externalsecrets.yaml'],
+  },
+] as const;
