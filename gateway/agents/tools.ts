@@ -201,7 +201,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     {
       agentName: z.string().nullish().describe('The agent by its name, or'),
       agentId: z.string().nullish().describe('by its id.'),
-      input: z.unknown().describe('What it is to work on, such as {"question": "…"}.'),
+      input: z.unknown().optional().describe('What it is to work on, such as {"question": "…"}.'),
       idempotencyKey: z.string().nullish().describe('Starting again with the same key is the same run.'),
     },
     (given) => calls.run({ query: START_RUN, variables: given }, { own: true, type: 'mutation' }),

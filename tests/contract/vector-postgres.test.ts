@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +19,7 @@ import { BackgroundRenewal } from '#subgraphs/vector/drivers/background-renewal.
 import { callersHash, contentHash } from '#subgraphs/vector/indexing/content-hash.ts';
 import { createVector } from '#subgraphs/vector/index.ts';
 import { checkFilter } from '#subgraphs/vector/input.ts';
-import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';
 import { testKeywordSearch } from './keyword-search.ts';
 import { testSearchFilters } from './search-filters.ts';
@@ -32,7 +31,7 @@ const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url
 type Store = VectorStoreUnderTest & { postgres: Postgres; url: string };
 
 async function open(options: PostgresVectorsOptions = {}, server?: string, type?: VectorType): Promise<Store> {
-  const database = server === undefined ? await createTestDatabase() : await createDatabaseOn(server);
+  const database = await createTestDatabase(server);
   const postgres = new Postgres({ url: database.url });
   await postgres.migrate('vector', MIGRATIONS);
   const home = server === undefined ? undefined : await ensureVectorExtension(postgres);
@@ -78,17 +77,6 @@ async function execute(url: string, sql: string): Promise<void> {
   const client = new pg.Client(url);
   await client.connect();
   await client.query(sql).finally(() => client.end());
-}
-
-async function createDatabaseOn(server: string): Promise<TestDatabase> {
-  const name = `test_${randomBytes(8).toString('hex')}`;
-  await execute(server, `CREATE DATABASE ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return {
-    url: url.href,
-    [Symbol.asyncDispose]: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
-  };
 }
 
 testVectorDriver('PostgreSQL, exact', () => open());

@@ -10,12 +10,13 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * Creates an empty database on the server of this test run.
+ * Creates an empty database.
  *
  *     await using database = await createTestDatabase();
+ *
+ * @param server on which. @default that of this test run
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = inject('postgresUrl');
+export async function createTestDatabase(server: string = inject('postgresUrl')): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   // FILE_COPY of the small template is several times faster than the default, which writes it to the log page by page.
   await execute(server, `CREATE DATABASE ${name} STRATEGY FILE_COPY`);

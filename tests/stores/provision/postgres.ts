@@ -21,6 +21,7 @@ export const postgres: Store = {
     'tests/stores/postgres.test.ts',
     'tests/stores/absent/postgres.test.ts',
     'tests/contract/vector-postgres.test.ts',
+    'tests/e2e/conditions/similarity-pgvector.test.ts',
     'tests/contract/sources-nearest-postgres.test.ts',
     'tests/contract/postgres-connections.test.ts',
     'tests/contract/postgres-replica.test.ts',
