@@ -15,6 +15,12 @@ const SEARCH = `query Search($query: String!, $first: Int!, $after: String, $whe
   }
 }`;
 
+const RECALL = `query Recall($where: MemoryFactFilter!, $first: Int!, $after: String) {
+  memoryFacts(where: $where, orderBy: [{ field: SIMILARITY }], first: $first, after: $after) {
+    nodes { id key value source updatedAt } pageInfo { hasNextPage endCursor }
+  }
+}`;
+
 const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
   run(id: $runId) {
     id status lastSequence
@@ -159,6 +165,35 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
         { own: true },
       ),
     { operation: SEARCH },
+  );
+  add(
+    ['read'],
+    'recall',
+    'Find the remembered facts that answer a question best.',
+    {
+      query: z.string().min(1).describe('Words or a question.'),
+      since: z.string().nullish().describe('Only what was remembered since, such as 2026-11-23.'),
+      agentId: z.string().nullish().describe('Only what this agent remembers.'),
+      first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.facts}`),
+      after: z.string().nullish().describe('endCursor of the page before.'),
+    },
+    ({ query, since, agentId, first, after }) =>
+      calls.run(
+        {
+          query: RECALL,
+          variables: {
+            where: {
+              similarTo: { query },
+              ...(since ? { updatedAt: { gte: since } } : {}),
+              ...(agentId ? { agentId: { eq: agentId } } : {}),
+            },
+            first: first ?? AGENTS.facts,
+            after,
+          },
+        },
+        { own: true },
+      ),
+    { operation: RECALL },
   );
   add(
     ['read'],

@@ -81,6 +81,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'passages',
     default: 5,
   },
+  facts: {
+    what: 'How many remembered facts `recall` finds where it is not asked for another number.',
+    unit: 'facts',
+    default: 5,
+  },
   runEvents: {
     what: 'How many events `run_events` reads where it is not asked for another number.',
     unit: 'events',

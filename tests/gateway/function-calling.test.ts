@@ -45,7 +45,7 @@ const toolsOf = async (server: TestServer): Promise<readonly Tool[]> =>
 const namesOf = async (server: TestServer): Promise<string[]> =>
   (await toolsOf(server)).map((tool) => tool.function.name);
 
-const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'run_events'];
+const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'recall', 'run_events'];
 
 describe('the list', () => {
   test('has what the operator allows', async () => {
@@ -105,6 +105,38 @@ describe('a call', () => {
     expect((await ask(writer, '/agents/tools/forget', { id: fact.id })).body).toMatchObject({
       errors: [{ extensions: { code: 'NOT_FOUND' } }],
     });
+  });
+
+  test('recalls what it remembered by what was meant, of one agent and since when, and nothing that was forgotten', async () => {
+    const agent = await ask(writer, '/graphql', { query: 'mutation { createAgent(input: { name: "clerk" }) { agent { id } } }' }); // prettier-ignore
+    const { id: agentId } = (agent.body as unknown as { data: { createAgent: { agent: { id: string } } } }).data.createAgent.agent; // prettier-ignore
+    // Found as soon as it is remembered by whoever waits; a model's next call comes later than the outbox by itself.
+    const remember = async (key: string, value: string, owner: string | null) => {
+      const query = 'mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } notIndexed { store } } }'; // prettier-ignore
+      const variables = { input: { key, value, agentId: owner, waitFor: ['VECTOR'], timeoutMs: 20_000 } };
+      const { body } = await ask(writer, '/graphql', { query, variables });
+      expect(body).toMatchObject({ data: { rememberFact: { notIndexed: [] } } });
+      return (body as unknown as { data: { rememberFact: { fact: { id: string } } } }).data.rememberFact.fact.id;
+    };
+    const editor = await remember('editor', 'The user writes everything in vim.', null);
+    const coffee = await remember('coffee', 'Two espressos before ten.', agentId);
+    const recalled = async (given: object): Promise<unknown[]> => {
+      const { body } = await ask(writer, '/agents/tools/recall', given);
+      expect(body.errors).toBeUndefined();
+      const { nodes } = (body as unknown as { data: { memoryFacts: { nodes: { id: string }[] } } }).data.memoryFacts;
+      return nodes.map(({ id }) => id);
+    };
+    const query = 'which editor does the user like?';
+    expect(await recalled({ query })).toEqual([editor, coffee]);
+    expect(await recalled({ query, first: 1, since: null, agentId: null, after: null })).toEqual([editor]);
+    expect(await recalled({ query, agentId })).toEqual([coffee]);
+    expect(await recalled({ query, since: '2026-01-01' })).toEqual([editor, coffee]);
+    expect(await recalled({ query, since: '2999-01-01T00:00:00Z' })).toEqual([]);
+    expect(await recalled({ query, agentId: 'clerk' })).toEqual([]);
+    await ask(writer, '/agents/tools/forget', { id: editor });
+    expect(await recalled({ query })).toEqual([coffee]);
+    for (const wrong of [{ since: 'last week' }, { after: 'x' }, { first: 0 }, { query: 'x'.repeat(9_000) }]) // prettier-ignore
+      expect((await ask(writer, '/agents/tools/recall', { query, ...wrong })).body, JSON.stringify(wrong).slice(0, 40)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }); // prettier-ignore
   });
 
   test('starts a run by the name of its agent, once, and reads its events', async () => {

@@ -61,6 +61,7 @@ test('a list of operations binds what agents write, and not what the server asks
   const call = async (name: string, args: Record<string, unknown>) =>
     (await other.callTool({ name, arguments: args })).structuredContent;
   expect(await call('search', { query: 'anything' })).toMatchObject({ data: { search: { edges: [] } } });
+  expect(await call('recall', { query: 'anything' })).toMatchObject({ data: { memoryFacts: { nodes: [] } } });
   expect(await call('run_events', { runId: run })).toEqual({ data: { run: null } });
   expect(await call('execute', { query: '{ agents { totalCount } }' })).toMatchObject({
     errors: [{ extensions: { code: 'QUERY_NOT_IN_SAFELIST' } }],
