@@ -61,7 +61,7 @@ async function open(options: PostgresVectorsOptions = {}, server?: string, type?
 
 /** @param server with pgvector; the embedded one where absent */
 async function openForFacts(server?: string): Promise<FactStoreUnderTest> {
-  const database = server === undefined ? await createTestDatabase() : await createDatabaseOn(server);
+  const database = await createTestDatabase(server);
   const postgres = new Postgres({ url: database.url });
   const pgvector = server === undefined ? {} : ({ pgvector: 'vector' } as const);
   return {
