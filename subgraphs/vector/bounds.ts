@@ -248,6 +248,11 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'times',
     default: 12,
   },
+  scoreNoise: {
+    what: 'By how much the score of one vector may differ from one request to the next, since some embedders differ in the last digit.',
+    unit: 'cosine',
+    default: 1e-4,
+  },
   dimensions: { what: 'The most dimensions of a collection.', unit: 'dimensions', default: 4_096 },
   items: { what: 'The most chunks, or ids, in one call of a mutation.', unit: 'items', default: 500 },
   documents: { what: 'The most documents that are indexed in one call.', unit: 'documents', default: 100 },

@@ -133,7 +133,7 @@ function similarPage<Item extends { score: number }>(
   idOf: (item: Item) => string,
 ): SimilarPage {
   const page = pageRequest(args);
-  const items = cut(ranking.items, page, readCursor(list, page.from), idOf);
+  const items = cut(ranking.items, page, readCursor(list, page.from), { idOf, ofItself: true });
   return {
     approximate: ranking.approximate,
     totalCount: () => Promise.resolve(ranking.items.length),

@@ -17,7 +17,15 @@ import { VECTOR } from '../bounds.ts';
 import { checkFactFilter, checkFilter, checkText, type FactFilterShape, type SearchFilterShape } from '../input.ts';
 import { requiredWords } from '../keywords/query.ts';
 import { DocumentRanking, type KnownDocuments, type NearDocument } from './document-ranking.ts';
-import { cut, embedTexts, readCursor, writeCursor, type CursorPosition, type SearchDeps } from './search.ts';
+import {
+  cut,
+  embedTexts,
+  isWhereItWas,
+  readCursor,
+  writeCursor,
+  type CursorPosition,
+  type SearchDeps,
+} from './search.ts';
 
 export interface NearDocumentEdge extends Edge<{ id: string }> {
   readonly score: number;
@@ -79,7 +87,10 @@ export class NearDocuments {
     if (ranking === undefined) this.#rankings.set(key, (ranking = this.#begin(text, filter)));
     const of = ({ items }: KnownDocuments): readonly NearDocument[] => {
       const end = items.findIndex(({ score }) => score < least);
-      return cut(end === -1 ? items : items.slice(0, end), page, from, ({ id }) => id);
+      return cut(end === -1 ? items : items.slice(0, end), page, from, {
+        idOf: ({ id }) => id,
+        ofItself: true,
+      });
     };
     const begun = await ranking;
     const known = await begun.until(
@@ -111,4 +122,4 @@ export class NearDocuments {
 
 /** Whether the place that a cursor is of is still to come. */
 const isAmongUnknown = (from: CursorPosition | undefined, { items, beyond }: KnownDocuments): boolean =>
-  from !== undefined && from.score <= beyond && !items.some(({ id }) => id === from.id);
+  from !== undefined && from.score <= beyond && !items.some((item) => item.id === from.id && isWhereItWas(item, from));

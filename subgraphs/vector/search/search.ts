@@ -249,7 +249,10 @@ function pageOfSearch(
 ): SearchPage {
   let made: Highlighter | undefined;
   const highlight: Highlighter = (...given) => (made ??= highlighter(request.text))(...given);
-  const items = cut(ranking.items, request.page, request.from, (item) => item.chunkId);
+  const items = cut(ranking.items, request.page, request.from, {
+    idOf: (item) => item.chunkId,
+    ofItself: request.mode === 'VECTOR' && !request.reranked,
+  });
   return {
     mode: request.mode,
     approximate: ranking.approximate,
@@ -282,21 +285,26 @@ export function readCursor(list: string, cursor: string | null | undefined): Cur
 export const rankedFor = ({ size, backward, from }: PageRequest, counted: boolean): number =>
   from === undefined && !backward && !counted ? Math.min(size + 1, VECTOR.window) : VECTOR.window;
 
+/** Whether a cursor's item is where the cursor was made, but for an embedder whose vectors differ in the last digit. */
+export const isWhereItWas = (item: { readonly score: number }, from: CursorPosition): boolean =>
+  Math.abs(item.score - from.score) <= VECTOR.scoreNoise;
+
 /**
  * Cuts a page out of a ranking, in the direction of reading and with one item more where there is one. It goes on behind the
- * cursor's item, wherever that is by now, so that neither writes above it nor an embedder whose vectors differ in the last
- * digit make an item appear twice; an item that is gone leaves its score as the place.
+ * cursor's item, or, where that is gone, behind its score.
+ * @param ofItself whether an item's score says nothing of others, as that of a vector: an item that was written anew and has another one is
+ *   gone from the cursor's place. Else it goes on behind the item wherever it is by now, for writes move the scores of all.
  */
 export function cut<Item extends { score: number }>(
   ranking: readonly Item[],
   { size, backward }: PageRequest,
   from: CursorPosition | undefined,
-  idOf: (item: Item) => string,
+  { idOf, ofItself }: { idOf: (item: Item) => string; ofItself: boolean },
 ): readonly Item[] {
   const items = backward ? ranking.toReversed() : ranking;
   if (from === undefined) return items.slice(0, size + 1);
   const lower = (item: Item): boolean => item.score < from.score || (item.score === from.score && idOf(item) > from.id);
-  const here = items.findIndex((item) => idOf(item) === from.id);
+  const here = items.findIndex((item) => idOf(item) === from.id && (!ofItself || isWhereItWas(item, from)));
   const next = here === -1 ? items.findIndex((item) => lower(item) !== backward) : here + 1;
   return next === -1 ? [] : items.slice(next, next + size + 1);
 }
