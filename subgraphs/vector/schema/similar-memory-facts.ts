@@ -1,17 +1,11 @@
 /** `Query.similarMemoryFacts`, and the remembered facts that it leads to, which another subgraph owns. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { VECTOR } from '../bounds.ts';
 import type { FactFilterShape } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
-import {
-  checkNearFacts,
-  type NearDocumentEdge,
-  type NearDocumentPage,
-  type NearFactsArguments,
-} from '../search/nearest-documents.ts';
+import { checkNearFacts } from '../search/nearest-documents.ts';
+import { addNearRanking } from './near-ranking.ts';
 import type { Stub } from './similar.ts';
 
 export function addSimilarMemoryFacts(
@@ -39,53 +33,18 @@ export function addSimilarMemoryFacts(
       id: t.field({ type: shared.IdFilter, description: "Conditions on the fact's id." }),
     }),
   });
-  const Connection = connectionType<Stub, NearDocumentEdge, NearDocumentPage>(subgraph, 'SimilarMemoryFact', {
+  addNearRanking(subgraph, {
+    field: 'similarMemoryFacts',
+    description: `The remembered facts nearest to a query by meaning, by key and value together, the nearest first. At most ${VECTOR.rankedDocuments.toLocaleString('en')} in all pages. \`memoryFacts\` has the same as \`where: { similarTo }\` and \`orderBy: [{ field: SIMILARITY }]\`, beside its other conditions, such as whose memory and since when.`,
+    prefix: 'SimilarMemoryFact',
     node: MemoryFact,
-    items: 'nearest remembered facts',
-    totalCount: `How many there are in all pages together, at most ${VECTOR.rankedDocuments.toLocaleString('en')}. Asking for it ranks that many.`,
-    edgeFields: (t) => ({
-      score: t.float({
-        nullable: false,
-        description: "How near it is: the cosine of the query's vector and that of its key and value, -1 to 1.",
-        resolve: (edge: NearDocumentEdge) => edge.score,
-      }),
-    }),
-    fields: (t) => ({
-      approximate: t.boolean({
-        nullable: false,
-        description: 'Whether an approximate index ranked, which may have missed a fact.',
-        resolve: (page: NearDocumentPage) => page.approximate,
-      }),
-    }),
+    item: 'fact',
+    items: 'facts',
+    scored: 'its key and value',
+    phrases: 'key or value',
+    Filter,
+    filtered: 'Which facts are ranked; all when absent.',
+    by: 'id',
+    page: (args, context) => loaders(context).nearFacts.page(checkNearFacts(args)),
   });
-  builder.queryField('similarMemoryFacts', (t) =>
-    t.field({
-      directives: {
-        cost: { weight: WEIGHT.search },
-        ranks: {
-          by: 'id',
-          condition: 'similarTo',
-          takes: ['query', 'minScore'],
-          least: 'minScore',
-          order: 'SIMILARITY',
-          approximate: 'approximate',
-          most: VECTOR.rankedDocuments,
-        },
-      },
-      type: Connection,
-      description: `The remembered facts nearest to a query by meaning, by key and value together, the nearest first. At most ${VECTOR.rankedDocuments.toLocaleString('en')} in all pages. \`memoryFacts\` has the same as \`where: { similarTo }\` and \`orderBy: [{ field: SIMILARITY }]\`, beside its other conditions, such as whose memory and since when.`,
-      args: {
-        query: t.arg.string({
-          required: true,
-          description:
-            'What facts should be near to: words or a question, 1 to 8,000 characters. A `"phrase"` must stand in key or value, and `-without` must not.',
-        }),
-        minScore: t.arg.float({ description: 'Only facts that are at least so near: -1 to 1.' }),
-        where: t.arg({ type: Filter, description: 'Which facts are ranked; all when absent.' }),
-        ...pageArguments(t.arg as never),
-      },
-      resolve: async (_, args, context) =>
-        await loaders(context).nearFacts.page(checkNearFacts(args as NearFactsArguments)),
-    }),
-  );
 }

@@ -35,13 +35,12 @@ export interface NearDocumentPage extends Page<{ id: string }, NearDocumentEdge>
   readonly approximate: boolean;
 }
 
-interface NearArguments<Filter> extends PageArguments {
+/** What a ranking is asked by. */
+export interface NearArguments<Filter> extends PageArguments {
   query: string;
   minScore?: number | null;
   where?: Filter | null;
 }
-export type NearDocumentsArguments = NearArguments<SearchFilterShape>;
-export type NearFactsArguments = NearArguments<FactFilterShape>;
 
 /** A checked request. */
 export interface NearDocumentsRequest {
@@ -54,11 +53,11 @@ export interface NearDocumentsRequest {
 }
 
 /** @throws CodedError `BAD_USER_INPUT` */
-export const checkNearDocuments = (args: NearDocumentsArguments): NearDocumentsRequest =>
+export const checkNearDocuments = (args: NearArguments<SearchFilterShape>): NearDocumentsRequest =>
   checkNear('similarDocuments', args, checkFilter(args.where));
 
 /** @throws CodedError `BAD_USER_INPUT` */
-export const checkNearFacts = (args: NearFactsArguments): NearDocumentsRequest =>
+export const checkNearFacts = (args: NearArguments<FactFilterShape>): NearDocumentsRequest =>
   checkNear('similarMemoryFacts', args, checkFactFilter(args.where));
 
 function checkNear(field: string, args: NearArguments<unknown>, filter: Condition | undefined): NearDocumentsRequest {
