@@ -74,6 +74,14 @@ export const HTTP = bounds('gateway/http', 'limits', {
     min: 1,
     max: 10_000_000,
   },
+  keepAliveMs: {
+    what: 'How long a connection is kept that asks nothing. Longer than proxies keep theirs (a minute, mostly), or one sends a request on a connection that is being closed, which it may not send again.',
+    unit: 'ms',
+    default: 75_000,
+    variable: 'KEEP_ALIVE_MS',
+    min: 1_000,
+    max: 3_600_000,
+  },
   backlog: {
     what: "The most connections that wait to be taken; a thousand clients that come back at once are more than Node's 511. The system may allow fewer.",
     unit: 'connections',

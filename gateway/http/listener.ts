@@ -18,6 +18,7 @@ import { requestIdOf } from './request-id.ts';
 /** See `HTTP` (gateway/bounds/http.ts). */
 export interface ListenerLimits extends ConnectionLimits {
   readonly headersTimeoutMs?: number;
+  readonly keepAliveMs?: number;
   readonly arrivalTimeoutMs?: number;
   readonly backlog?: number;
 }
@@ -116,6 +117,8 @@ export function createListener(
   const options = {
     keepAlive: true,
     headersTimeout,
+    // Node's own, five seconds, is shorter than what proxies keep.
+    keepAliveTimeout: limits.keepAliveMs ?? HTTP.keepAliveMs,
     // Node's own, five minutes, would end the upload of a large file.
     requestTimeout: Math.max(headersTimeout, limits.arrivalTimeoutMs ?? HTTP.arrivalTimeoutMs),
     // Node's own, half a minute, is longer than what it looks for may be.

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HTTP } from '#gateway/bounds/http.ts';
 import { requestGuard } from '#gateway/http/request-guard.ts';
 import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.ts';
 
@@ -37,6 +38,11 @@ function raw(
 }
 
 const codes = (answer: GraphqlAnswer) => answer.errors?.map((error) => error.extensions['code'] as string);
+
+test('connections are kept for longer than proxies keep theirs', async () => {
+  const { headers } = await raw('/health/live', { host: 'localhost', connection: 'keep-alive' });
+  expect(headers['keep-alive']).toBe(`timeout=${HTTP.keepAliveMs / 1_000}`);
+});
 
 describe('operations', () => {
   test('POST and GET answer the same', async () => {

@@ -39,6 +39,13 @@ test.each([
   expect(ms(said(name, pattern))).toBeGreaterThan(SILENCE + HTTP.probeTimeoutMs),
 );
 
+test.each([
+  ['Caddyfile', /\tkeepalive (\S+)/],
+  ['traefik/tributary.yaml', /idleConnTimeout: (\S+)/],
+])('%s ends connections to the gateway before that does', (name, pattern) =>
+  expect(ms(said(name, pattern))).toBeLessThan(HTTP.keepAliveMs),
+);
+
 const MIB = 1_048_576;
 test.each([
   ['nginx.conf', Number(said('nginx.conf', /client_max_body_size (\d+)m;/)) * MIB],

@@ -26,11 +26,16 @@ export interface SuiteOptions {
   deadlineMs: number;
   /** What is there besides PostgreSQL; faults of what is not cannot be asked for. */
   topology?: TopologyOptions;
+  /**
+   * What stands before the gateways, given their ports; clients then know only that. @default each client asks any gateway
+   */
+  front?: (ports: readonly number[]) => Promise<{ readonly url: string } & AsyncDisposable>;
   log?: (line: string) => void;
 }
 
 export const FAULTS = {
   'a gateway killed with SIGKILL and started again': async (topology, index) => await topology.killGateway(index),
+  'a gateway stopped with SIGTERM and started again': async (topology, index) => await topology.replaceGateway(index),
   'all connections of clients to a gateway cut': async (topology, index) => void topology.snapClients(index),
   'all connections of gateways to PostgreSQL cut': async (topology) => await topology.snapStore(),
   'PostgreSQL restarted': async (topology) => await topology.restartPostgres('fast'),
@@ -64,10 +69,12 @@ const LATE = new Error('The deadline has passed.');
 export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const { log = () => undefined } = options;
   await using topology = await startTopology(options.gateways, options.topology);
+  await using front = await options.front?.(topology.ports);
+  const urls = front === undefined ? topology.urls : [front.url];
   log(`${options.gateways} gateways serve.`);
   const began = performance.now();
   const stop = new AbortController();
-  const context = { url: () => topology.urls[Math.floor(Math.random() * topology.urls.length)]!, signal: stop.signal };
+  const context = { url: () => urls[Math.floor(Math.random() * urls.length)]!, signal: stop.signal };
   topology.died.catch((error: unknown) => stop.abort(error));
   const late = setTimeout(() => stop.abort(LATE), options.deadlineMs);
   try {

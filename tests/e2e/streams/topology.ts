@@ -21,6 +21,8 @@ interface Gateway {
   readonly wire: Wire;
   readonly dataDir: string;
   process: ChildProcess | undefined;
+  /** Where it listens itself; 0 before it has. */
+  port: number;
   /** Whether its end is of our making. */
   killed: boolean;
   onDeath: (error: Error) => void;
@@ -30,12 +32,19 @@ interface Gateway {
 export interface Topology extends AsyncDisposable {
   /** Where clients find the gateways; a URL stays the same when its gateway is another process. */
   readonly urls: readonly string[];
+  /** Where the gateways listen themselves, without a wire. */
+  readonly ports: readonly number[];
   /** For comparing at the end, past everything that is tested. */
   readonly databaseUrl: string;
   /** Rejects when a gateway ends that nobody killed, with what it had written; never resolves. */
   readonly died: Promise<never>;
   /** Ends a gateway with SIGKILL, and starts another in its place. Resolves when that one serves. */
   killGateway(index: number): Promise<void>;
+  /**
+   * Ends a gateway with SIGTERM, as orchestrators do, and starts another at the same port. Resolves when that one serves;
+   * rejects when the first did not end in order.
+   */
+  replaceGateway(index: number): Promise<void>;
   /** Breaks every client's connection to a gateway. */
   snapClients(index: number): number;
   /** Stops PostgreSQL (`crash`: its main process with SIGKILL) and starts it again. */
@@ -158,6 +167,7 @@ export async function startTopology(
         wire: await wireTo(0),
         dataDir: join(folder, `gateway-${index}`),
         process: undefined,
+        port: 0,
         killed: false,
         output: '',
         onDeath,
@@ -171,12 +181,24 @@ export async function startTopology(
     return {
       died,
       urls: gateways.map(({ wire }) => `http://127.0.0.1:${wire.port}`),
+      get ports() {
+        return gateways.map(({ port }) => port);
+      },
       get databaseUrl() {
         return direct.href;
       },
       async killGateway(index) {
         await kill(gateways[index]!);
         await start(gateways[index]!, throughWire.href, supergraph.file, env);
+      },
+      async replaceGateway(index) {
+        const gateway = gateways[index]!;
+        const gone = once(gateway.process!, 'exit');
+        gateway.killed = true;
+        gateway.process!.kill('SIGTERM');
+        const [status] = (await gone) as [number | null];
+        if (status !== 0) throw new Error(`A gateway did not end in order (${status}):\n${gateway.output}`);
+        await start(gateway, throughWire.href, supergraph.file, env);
       },
       snapClients: (index) => gateways[index]!.wire.snap(),
       snapStore: () => storeWire.snap(),
@@ -235,11 +257,13 @@ async function start(
   supergraphFile: string,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
+  // One that comes in the place of another is where that was, for those who know it without a wire.
+  const again = env['SHUTDOWN_DELAY_MS'] !== undefined && gateway.port > 0 ? { PORT: String(gateway.port) } : {};
   const child = spawn(process.execPath, ['ops/start.mjs'], {
     cwd: ROOT,
     env: cleanEnvironment({
       DATABASE_URL: databaseUrl, DATA_DIR: gateway.dataDir, PORT: '0', SUPERGRAPH: supergraphFile,
-      INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn', ...env,
+      INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn', ...env, ...again,
     }), // prettier-ignore
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -264,6 +288,7 @@ async function start(
   patience.abort();
   if (port === undefined) throw new Error(`A gateway did not start:\n${gateway.output}`);
   gateway.wire.target = port;
+  gateway.port = port;
   child.once('exit', (status, signal) => {
     if (!gateway.killed)
       gateway.onDeath(new Error(`A gateway ended by itself (${signal ?? status}):\n${gateway.output}`));

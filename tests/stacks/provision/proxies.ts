@@ -27,10 +27,12 @@ interface OfDebian {
   /** Prints the version. */
   readonly ask: string;
   readonly packages: readonly string[];
+  /** Suites of it besides that which all proxies have. */
+  readonly suites?: readonly string[];
 }
 
 /** The one on the PATH, else Debian's, unpacked into the cache. */
-const ofDebian = ({ name, title, oldest, ask, packages }: OfDebian): Store => {
+const ofDebian = ({ name, title, oldest, ask, packages, suites = [] }: OfDebian): Store => {
   const folderName = `${name}-debian-${process.arch}`;
   const locate = async (workplace: Workplace): Promise<ProxyProgram> => {
     const installed = await findProgram(name);
@@ -41,7 +43,7 @@ const ofDebian = ({ name, title, oldest, ask, packages }: OfDebian): Store => {
   return {
     name,
     title: `${title} ${oldest} or newer`,
-    suites: [`tests/stacks/edge/${name}.test.ts`],
+    suites: [`tests/stacks/edge/${name}.test.ts`, ...suites],
     available: async (workplace) => {
       if ((await findProgram(name)) || (await isCached(workplace, folderName))) return undefined;
       const missing = await missingPrograms('apt-get', 'apt-cache', 'dpkg-deb');
@@ -68,6 +70,7 @@ export const haproxy = ofDebian({
   ask: '-v',
   // The second is a library of the first that has one of its own.
   packages: ['haproxy', 'libopentracing-c-wrapper0'],
+  suites: ['tests/stacks/edge/rollout.test.ts'],
 });
 
 export const caddy: Store = {

@@ -90,3 +90,12 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end -}}
+
+{{- /* A number as it was written: Helm itself makes 5e+06 of five millions. */ -}}
+{{- define "tributary.value" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{- int64 . -}}
+{{- else -}}
+{{- . | toString -}}
+{{- end -}}
+{{- end -}}
