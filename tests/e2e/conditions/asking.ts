@@ -37,7 +37,26 @@ export function asking(defaults: () => { on: Engine; as: Principal }) {
     return data;
   }
 
-  return { asked, dataOf };
+  /** Writes a document. @returns its id */
+  async function writeDocument(input: object, as?: Principal): Promise<string> {
+    const { upsertDocument } = await dataOf(
+      'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
+      { input },
+      as && { as },
+    );
+    return upsertDocument.document.id as string;
+  }
+
+  /** That documents asked for so are refused, and nothing beside them. */
+  async function refusesDocuments(args: string, message: RegExp): Promise<void> {
+    const { data, errors } = await asked(`{ documents(${args}) { nodes { id } } tenant { id } }`);
+    expect(errors).toMatchObject([{ path: ['documents'], extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect(errors![0]!.message).toMatch(message);
+    expect(data.documents).toBeNull();
+    expect(data.tenant).not.toBeNull();
+  }
+
+  return { asked, dataOf, writeDocument, refusesDocuments };
 }
 
 /** An engine of the server's subgraphs. @param change of its supergraph. @default none */

@@ -59,7 +59,7 @@ interface OracleEntity {
 let documents: Map<string, OracleDocument>;
 let entities: Map<string, OracleEntity>;
 
-const { asked, dataOf } = asking(() => ({ on: engine, as: CALLER }));
+const { asked, dataOf, writeDocument } = asking(() => ({ on: engine, as: CALLER }));
 
 async function write(index: number, as: Principal = CALLER): Promise<void> {
   const name = (at: number): string => `package-${String(at % PACKAGES).padStart(2, '0')}`;
@@ -76,12 +76,7 @@ async function write(index: number, as: Principal = CALLER): Promise<void> {
     relations:
       index % 9 === 8 ? [] : [{ from: self, to: { name: name(index + 1), kind: 'package' }, type: 'DEPENDS_ON' }],
   };
-  const { errors } = await asked(
-    'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
-    { input },
-    { as },
-  );
-  expect(errors).toBeUndefined();
+  await writeDocument(input, as);
 }
 
 /** Everything, as the API tells it without a filter. */
@@ -460,15 +455,12 @@ test('pages of passages go on while what matches changes, without a passage twic
   const { search: first } = await dataOf(query);
   const second = (await dataOf(query, { after: first.pageInfo.endCursor })).search.nodes;
   const input = { title: 'Late', source: 'made/late.md', mediaType: 'text/markdown', text: 'Nothing of the kind.' };
-  const MUTATION = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
-  const { upsertDocument } = await dataOf(MUTATION, { input: { ...input, entities: [] } });
+  const late = await writeDocument({ ...input, entities: [] });
   await delivered(server);
   const { search: again } = await dataOf(query, { after: first.pageInfo.endCursor });
-  expect(again.nodes.filter((node: any) => node.document.id !== upsertDocument.document.id).slice(0, 8)).toEqual(
-    second.slice(0, 8),
-  );
+  expect(again.nodes.filter((node: any) => node.document.id !== late).slice(0, 8)).toEqual(second.slice(0, 8));
   await dataOf('mutation($id: ID!) { deleteDocument(input: { id: $id }) { deletedIds } }', {
-    id: upsertDocument.document.id,
+    id: late,
   });
   await delivered(server);
 });

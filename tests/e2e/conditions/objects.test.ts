@@ -46,7 +46,7 @@ let objects: Map<string, OracleObject>;
 let documents: Map<string, OracleDocument>;
 let artifacts: Map<string, OracleArtifact>;
 
-const { asked, dataOf } = asking(() => ({ on: engine, as: DEVELOPER }));
+const { asked, dataOf, writeDocument } = asking(() => ({ on: engine, as: DEVELOPER }));
 
 async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
   const input = {
@@ -59,11 +59,7 @@ async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
       { name: `package-${index % 5}`, kind: 'package' },
     ],
   };
-  await dataOf(
-    'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
-    { input },
-    { as },
-  );
+  await writeDocument(input, as);
 }
 
 async function writeObjects(): Promise<void> {

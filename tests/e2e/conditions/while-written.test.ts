@@ -39,7 +39,7 @@ let engine: Engine;
 let small: Engine;
 /** Where next to nothing may be pushed, so that lists are walked. */
 let narrow: Engine;
-const { asked, dataOf } = asking(() => ({ on: engine, as: CALLER }));
+const { dataOf, writeDocument } = asking(() => ({ on: engine, as: CALLER }));
 
 async function write(index: number, matches: boolean, version = 0): Promise<void> {
   const input = {
@@ -50,11 +50,7 @@ async function write(index: number, matches: boolean, version = 0): Promise<void
     entities: [{ name: own(index), kind: 'package' }, ...(matches ? [{ name: 'wanted', kind: 'topic' }] : [])],
     relations: [],
   };
-  const { errors } = await asked(
-    'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
-    { input },
-  );
-  expect(errors).toBeUndefined();
+  await writeDocument(input);
 }
 
 beforeAll(async () => {
