@@ -21,6 +21,12 @@ const RECALL = `query Recall($where: MemoryFactFilter!, $first: Int!, $after: St
   }
 }`;
 
+/** Of facts, those that hold at a moment. */
+const holdingAt = (now: string) => [
+  { or: [{ validUntil: { isNull: true } }, { validUntil: { gt: now } }] },
+  { or: [{ validFrom: { isNull: true } }, { validFrom: { lte: now } }] },
+];
+
 const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
   run(id: $runId) {
     id status lastSequence
@@ -169,7 +175,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
   add(
     ['read'],
     'recall',
-    'Find the remembered facts that answer a question best.',
+    'Find the remembered facts that answer a question best, of those that hold.',
     {
       query: z.string().min(1).describe('Words or a question.'),
       since: z.string().nullish().describe('Only what was remembered since, such as 2026-11-23.'),
@@ -184,6 +190,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
           variables: {
             where: {
               similarTo: { query },
+              and: holdingAt(new Date().toISOString()),
               ...(since ? { updatedAt: { gte: since } } : {}),
               ...(agentId ? { agentId: { eq: agentId } } : {}),
             },

@@ -66,6 +66,10 @@ export interface MemoryFactRow {
   key: string;
   value: string;
   source: string | null;
+  runId: string | null;
+  validFrom: Date | null;
+  validUntil: Date | null;
+  supersedesId: string | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -515,9 +519,14 @@ export interface RelationalDriver {
   deleteAgent(context: RequestContext, id: string): Promise<AgentRow>;
 
   /** One fact for each (tenant, agent, key): remembering again replaces value and source. */
+  /**
+   * Remembers a value under a key, in the place of what is there. A fact that it supersedes holds no longer than until this one does begin, or now.
+   * @throws CodedError `NOT_FOUND` where there is no such agent, or no such fact to supersede
+   */
   rememberFact(
     context: RequestContext,
-    fact: { agentId: string | null; key: string; value: string; source: string | null },
+    fact: Pick<MemoryFactRow, 'agentId' | 'key' | 'value' | 'source'> &
+      Partial<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>>,
   ): Promise<MemoryFactRow>;
   forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
 

@@ -51,6 +51,10 @@ export const entityId = (tenantId: string, kind: string, name: string): string =
 /** The id of a document: its source names it within a tenant. */
 export const documentId = (tenantId: string, source: string): string => derivedId('Document', tenantId, source);
 
+/** The id of a remembered fact: its key names it within an agent's memory, or the tenant's own (null). */
+export const memoryFactId = (tenantId: string, agentId: string | null, key: string): string =>
+  derivedId('MemoryFact', tenantId, agentId ?? '', key);
+
 /** True where `id` has the form of an id of `type`; ids of other types are simply not found. */
 export const isIdOf = (type: IdType, id: string): boolean =>
   id.startsWith(`${ID_PREFIX[type]}_`) && /^[a-z0-9]{1,40}$/.test(id.slice(4));

@@ -423,6 +423,70 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await claim([fact.id])).toMatchObject([{ operation: 'DELETE' }]);
       });
 
+      describe('hold from and until when their writers said', () => {
+        const order = parseOrder(MODELS.MemoryFact as Model, []);
+        const listed = async (tenant: string, filter?: FilterInput): Promise<string[]> => {
+          const where = parseFilter(MODELS.MemoryFact as Model, filter);
+          const rows = await driver.list(as(tenant), 'MemoryFact', { where, order, after: undefined, limit: 100 });
+          expect(await driver.count(as(tenant), 'MemoryFact', where)).toBe(rows.length);
+          return rows.map(({ key }) => key).sort();
+        };
+        const past = new Date(Date.now() - 60_000);
+        const future = new Date(Date.now() + 3_600_000);
+
+        test('which filters ask for, and remembering a key again says anew', async () => {
+          const tenant = newTenant();
+          for (const [key, validFrom, validUntil] of [
+            ['always', null, null],
+            ['lapsed', null, past],
+            ['still', past, future],
+            ['later', future, null],
+          ] as const)
+            await driver.rememberFact(as(tenant), { agentId: null, key, value: '', source: null, validFrom, validUntil, runId: 'run_1' }); // prettier-ignore
+          const now = new Date().toISOString();
+          const holding = { or: [{ validUntil: { isNull: true } }, { validUntil: { gt: now } }] };
+          expect(await listed(tenant)).toEqual(['always', 'lapsed', 'later', 'still']);
+          expect(await listed(tenant, holding)).toEqual(['always', 'later', 'still']);
+          expect(await listed(tenant, { and: [holding, { not: { validFrom: { gt: now } } }] })).toEqual(['always', 'still']); // prettier-ignore
+          expect(await listed(tenant, { validUntil: { lte: now } })).toEqual(['lapsed']);
+          expect(await listed(tenant, { runId: { eq: 'run_1' }, validFrom: { lt: now } })).toEqual(['still']);
+          const again = await remember(tenant, 'lapsed', '');
+          expect(again).toMatchObject({ validUntil: null, runId: null });
+          expect(await listed(tenant, holding)).toEqual(['always', 'lapsed', 'later', 'still']);
+        });
+
+        test('what another takes the place of holds no longer, is led to, and is forgotten by itself', async () => {
+          const [tenant, other] = [newTenant(), newTenant()];
+          const supersede = (key: string, supersedesId: string, more: { validFrom?: Date } = {}, of = tenant) =>
+            driver.rememberFact(as(of), { agentId: null, key, value: '', source: null, supersedesId, ...more });
+          const [first, planned] = [await remember(tenant, 'first', 'one'), await remember(tenant, 'planned', 'p')];
+          const second = await supersede('second', first.id);
+          expect(second.supersedesId).toBe(first.id);
+          const [before] = await driver.byIds(as(tenant), 'MemoryFact', [first.id]);
+          expect(before!.value).toBe('one');
+          expect(before!.validUntil!.getTime()).toBeLessThanOrEqual(second.createdAt.getTime());
+          // Until the other begins.
+          await supersede('from then on', planned.id, { validFrom: future });
+          expect((await driver.byIds(as(tenant), 'MemoryFact', [planned.id]))[0]!.validUntil).toEqual(future);
+          expect(await listed(tenant)).toEqual(['first', 'from then on', 'planned', 'second']);
+          expect(await listed(tenant, { supersedesId: { eq: first.id } })).toEqual(['second']);
+          // Another value of the later one keeps what it came after.
+          expect((await remember(tenant, 'second', 'two')).supersedesId).toBe(first.id);
+          for (const [id, of] of [
+            [first.id, other],
+            ['mem_nowhere', tenant],
+          ] as const)
+            await expect(supersede('x', id, {}, of)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+          expect(await listed(other)).toEqual([]);
+          await driver.forgetFact(as(tenant), first.id);
+          expect(await driver.byIds(as(tenant), 'MemoryFact', [first.id])).toEqual([]);
+          expect(await listed(tenant)).toEqual(['from then on', 'planned', 'second']);
+          // Each of two takes the place of the other, at once: both are done.
+          const [a, b] = [await remember(tenant, 'a', ''), await remember(tenant, 'b', '')];
+          await Promise.all([supersede('a', b.id), supersede('b', a.id)]);
+        });
+      });
+
       test('are delivered again where they are, and as deletions where they are not', async () => {
         const tenant = newTenant();
         const { id } = await remember(tenant, 'k', 'v');

@@ -133,7 +133,15 @@ describe('a call', () => {
     expect(await recalled({ query, since: '2026-01-01' })).toEqual([editor, coffee]);
     expect(await recalled({ query, since: '2999-01-01T00:00:00Z' })).toEqual([]);
     expect(await recalled({ query, agentId: 'clerk' })).toEqual([]);
-    await ask(writer, '/agents/tools/forget', { id: editor });
+    // What another took the place of holds no longer.
+    const superseding = 'mutation ($id: ID!) { rememberFact(input: { key: "editor 2", value: "The user writes in emacs now.", supersedes: $id, waitFor: VECTOR, timeoutMs: 20000 }) { fact { id } } }'; // prettier-ignore
+    const { body: later } = await ask(writer, '/graphql', { query: superseding, variables: { id: editor } });
+    const { id: emacs } = (later as unknown as { data: { rememberFact: { fact: { id: string } } } }).data.rememberFact.fact; // prettier-ignore
+    expect((await recalled({ query })).toSorted()).toEqual([emacs, coffee].toSorted());
+    const planned = 'mutation { rememberFact(input: { key: "editor 3", value: "The user will write in ed.", validFrom: "2999-01-01", waitFor: VECTOR, timeoutMs: 20000 }) { fact { id } } }'; // prettier-ignore
+    expect((await ask(writer, '/graphql', { query: planned })).body.errors).toBeUndefined();
+    expect((await recalled({ query })).toSorted()).toEqual([emacs, coffee].toSorted());
+    await ask(writer, '/agents/tools/forget', { id: emacs });
     expect(await recalled({ query })).toEqual([coffee]);
     for (const wrong of [{ since: 'last week' }, { after: 'x' }, { first: 0 }, { query: 'x'.repeat(9_000) }]) // prettier-ignore
       expect((await ask(writer, '/agents/tools/recall', { query, ...wrong })).body, JSON.stringify(wrong).slice(0, 40)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }); // prettier-ignore

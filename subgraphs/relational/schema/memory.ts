@@ -2,7 +2,9 @@
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { MemoryFactRow } from '../driver.ts';
-import { checkId } from '#subgraphs/shared/ids.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { checkId, memoryFactId, noSuch } from '#subgraphs/shared/ids.ts';
 import { checkName, checkText, optionalText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { waitedFields, waiting, waitInputs, type Waited, type WaitInput } from './indexing.ts';
@@ -14,7 +16,7 @@ export function addMemory(parts: SchemaParts): void {
     parts,
     'MemoryFact',
     "One thing that is remembered under a key, in an agent's memory or in the tenant's own.",
-    ['id', 'key', 'value', 'source', 'createdAt', 'updatedAt'],
+    ['id', 'key', 'value', 'source', 'validFrom', 'validUntil', 'createdAt', 'updatedAt'],
     (t) => ({
       agent: t.field({
         type: types.Agent,
@@ -22,52 +24,83 @@ export function addMemory(parts: SchemaParts): void {
         description: "The agent whose memory it is in; null for the tenant's own.",
         resolve: ({ agentId }, _, context) => (agentId === null ? null : loaders(context).byId.Agent.load(agentId)),
       }),
+      run: t.field({
+        type: parts.stubs.Run,
+        directives: { leads: { by: 'runId' } },
+        description: 'The run that wrote it; null where nobody said.',
+        resolve: ({ runId }) => (runId === null ? null : { id: runId }),
+      }),
+      supersedes: t.field({
+        type: types.MemoryFact,
+        description:
+          'The fact whose place it took, which holds no longer; null where it took none, or that one is forgotten. `where: { supersedesId }` finds what took the place of one.',
+        resolve: ({ supersedesId }, _, context) =>
+          supersedesId === null ? null : loaders(context).byId.MemoryFact.load(supersedesId),
+      }),
     }),
   );
   rootItem(parts, 'MemoryFact', 'memoryFact', 'remembered fact');
   rootList(parts, 'MemoryFact', 'memoryFacts');
 
   type Remembered = { fact: MemoryFactRow; waited: Waited };
-  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null } & WaitInput, Remembered>(
-    parts,
-    'rememberFact',
-    {
-      takes: 'memory:write',
-      description:
-        'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
-        'forgetting forgets. The audit log says when and by whom. Found by meaning (`memoryFacts(where: { similarTo })`) a moment later; at ' +
-        'once with `waitFor: VECTOR`.',
-      input: 'What to remember.',
-      inputFields: (t) => ({
-        key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
-        value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
-        source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
-        agentId: t.id({ description: "The agent whose memory it goes to; the tenant's own when absent." }),
-        ...waitInputs(t, parts),
+  interface Input extends WaitInput {
+    key: string;
+    value: string;
+    source?: string | null;
+    agentId?: string | null;
+    runId?: string | null;
+    validFrom?: Date | null;
+    validUntil?: Date | null;
+    supersedes?: string | null;
+  }
+  addMutation<Input, Remembered>(parts, 'rememberFact', {
+    takes: 'memory:write',
+    description:
+      'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
+      'forgetting forgets; to keep what was, remember under another key what `supersedes` it. The audit log says when and by whom. Found by meaning (`memoryFacts(where: { similarTo })`) a moment later; at ' +
+      'once with `waitFor: VECTOR`.',
+    input: 'What to remember.',
+    inputFields: (t) => ({
+      key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
+      value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
+      source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
+      agentId: t.id({ description: "The agent whose memory it goes to; the tenant's own when absent." }),
+      runId: t.id({ description: 'The run that writes it.' }),
+      validFrom: t.field({ type: 'DateTime', description: 'From when on it holds.' }),
+      validUntil: t.field({
+        type: 'DateTime',
+        description: 'Until when it holds: behind `validFrom`.',
       }),
-      payload: 'The fact that is remembered.',
-      payloadFields: (t) => ({
-        fact: t.field({
-          type: types.MemoryFact,
-          nullable: false,
-          description: 'The fact.',
-          resolve: (payload) => payload.fact,
-        }),
-        ...waitedFields(t, parts),
+      supersedes: t.id({
+        description:
+          'The fact, under another key, whose place it takes: that one holds until `validFrom`, or until now, and stays there until it is forgotten.',
       }),
-      run: async ({ key, value, source, agentId, waitFor, timeoutMs }, context) => {
-        const wait = waiting(parts, context, { waitFor, timeoutMs });
-        if (agentId != null) checkId('Agent', agentId);
-        const fact = await driver().rememberFact(context, {
-          agentId: agentId ?? null,
-          key: checkName('key', key),
-          value: checkText('value', value, { max: RELATIONAL.valueCharacters, blank: true }),
-          source: optionalText('source', source, 512),
-        });
-        return { fact, waited: await wait([fact.id]) };
-      },
+      ...waitInputs(t, parts),
+    }),
+    payload: 'The fact that is remembered.',
+    payloadFields: (t) => ({
+      fact: t.field({
+        type: types.MemoryFact,
+        nullable: false,
+        description: 'The fact.',
+        resolve: (payload) => payload.fact,
+      }),
+      ...waitedFields(t, parts),
+    }),
+    run: async ({ key, value, source, agentId, waitFor, timeoutMs, ...more }, context) => {
+      const wait = waiting(parts, context, { waitFor, timeoutMs });
+      if (agentId != null) checkId('Agent', agentId);
+      const history = await checkHistory(parts, context, more, { agentId: agentId ?? null, key });
+      const fact = await driver().rememberFact(context, {
+        agentId: agentId ?? null,
+        key: checkName('key', key),
+        value: checkText('value', value, { max: RELATIONAL.valueCharacters, blank: true }),
+        source: optionalText('source', source, 512),
+        ...history,
+      });
+      return { fact, waited: await wait([fact.id]) };
     },
-  );
+  });
 
   addMutation<{ id: string }, { fact: MemoryFactRow }>(parts, 'forgetFact', {
     takes: 'memory:write',
@@ -86,4 +119,34 @@ export function addMemory(parts: SchemaParts): void {
     }),
     run: async ({ id }, context) => ({ fact: await driver().forgetFact(context, id) }),
   });
+}
+
+interface History {
+  readonly runId?: string | null;
+  readonly validFrom?: Date | null;
+  readonly validUntil?: Date | null;
+  readonly supersedes?: string | null;
+}
+
+/** @throws CodedError `BAD_USER_INPUT`, and `NOT_FOUND` for a run that there is not */
+async function checkHistory(
+  { runs }: SchemaParts,
+  context: RequestContext,
+  { runId = null, validFrom = null, validUntil = null, supersedes = null }: History,
+  { agentId, key }: Pick<MemoryFactRow, 'agentId' | 'key'>,
+): Promise<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>> {
+  if (validFrom !== null && validUntil !== null && validUntil <= validFrom)
+    throw badUserInput('`validUntil` is not behind `validFrom`.', { hint: 'Leave one of them out, or exchange them.' });
+  if (supersedes !== null) {
+    checkId('MemoryFact', supersedes);
+    if (supersedes === memoryFactId(context.principal.tenantId, agentId, key))
+      throw badUserInput('A fact cannot supersede itself.', {
+        hint: 'Leave `supersedes` out: remembering a key again replaces its value. Or remember it under another key.',
+      });
+  }
+  if (runId !== null) {
+    checkId('Run', runId);
+    if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw noSuch('Run', runId);
+  }
+  return { runId, validFrom, validUntil, supersedesId: supersedes };
 }

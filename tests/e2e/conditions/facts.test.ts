@@ -164,6 +164,50 @@ describe('a fact', () => {
     expect(await ranked('"the umbrella"')).toBe(0);
   });
 
+  test('that holds no longer, or another took the place of, is found by what is asked of that', async () => {
+    const waitFor = 'VECTOR';
+    const { fact: old } = await remember({ key: 'harbour 1', value: 'The harbour closes at six.', waitFor });
+    await remember({ key: 'harbour 2', value: 'The harbour closes at eight.', supersedes: old.id, waitFor });
+    await remember({
+      key: 'harbour 3',
+      value: 'The harbour is closed today.',
+      validUntil: '2026-01-01T00:00:00Z',
+      waitFor,
+    });
+    const { memoryFacts, held } = await dataOf(
+      `query($now: DateTime!) {
+        memoryFacts(where: { similarTo: { query: "\\"the harbour\\"" }, validUntil: { lte: $now } }, orderBy: [{ field: SIMILARITY }], first: 9) { nodes { key } }
+        held: memoryFacts(where: { similarTo: { query: "\\"the harbour\\"" }, or: [{ validUntil: { isNull: true } }, { validUntil: { gt: $now } }] }, orderBy: [{ field: SIMILARITY }], first: 9) { nodes { value } }
+      }`,
+      { now: new Date(Date.now() + 60_000).toISOString() },
+    );
+    expect(memoryFacts.nodes.map(({ key }: any) => key).sort()).toEqual(['harbour 1', 'harbour 3']);
+    expect(held.nodes).toEqual([{ value: 'The harbour closes at eight.' }]);
+    const after = await dataOf(
+      `query($id: ID!) { memoryFacts(where: { supersedesId: { eq: $id } }) { nodes { key supersedes { key value validUntil } } } }`,
+      { id: old.id },
+    );
+    expect(after.memoryFacts.nodes).toEqual([
+      {
+        key: 'harbour 2',
+        supersedes: { key: 'harbour 1', value: 'The harbour closes at six.', validUntil: expect.any(String) },
+      },
+    ]);
+    for (const [input, code] of [
+      [{ key: 'harbour 1', value: '', supersedes: old.id }, 'BAD_USER_INPUT'],
+      [{ key: 'x', value: '', supersedes: 'agt_1' }, 'BAD_USER_INPUT'],
+      [{ key: 'x', value: '', supersedes: 'mem_1' }, 'NOT_FOUND'],
+      [{ key: 'x', value: '', runId: 'run_1' }, 'NOT_FOUND'],
+      [{ key: 'x', value: '', runId: 'x' }, 'BAD_USER_INPUT'],
+      [{ key: 'x', value: '', validFrom: '2026-02-01', validUntil: '2026-02-01' }, 'BAD_USER_INPUT'],
+    ] as const) {
+      const { errors } = await asked(REMEMBER, { input });
+      expect([input, errors?.[0]?.extensions['code']]).toEqual([input, code]);
+    }
+    const { errors } = await asked(REMEMBER, { input: { key: 'x', value: '', supersedes: old.id } }, { as: STRANGER });
+    expect(errors?.[0]?.extensions['code']).toBe('NOT_FOUND');
+  });
+
   test('goes with its agent, from the vector store too', async () => {
     const { createAgent } = await dataOf('mutation { createAgent(input: { name: "Gone" }) { agent { id } } }');
     for (const key of ['one', 'two', 'three'])

@@ -77,6 +77,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       'KEY',
       cursor('memoryFacts'),
       `{ agent: { id: { eq: ${literal(w.agent)} } } }`,
+      `{ run: { id: { eq: ${literal(w.run)} } }, validUntil: { gte: "2000-01-01" } }`,
     ),
     artifact: [`(id: ${literal(w.artifact)})`],
     artifacts: pages(
@@ -210,6 +211,8 @@ export function changingArguments(w: World, word: string): RootArguments {
     updateAgent: [input(`id: ${literal(w.agent)}, description: ${literal(word)}`)],
     rememberFact: [
       input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}`),
+      input(`key: ${literal(`${w.name} other key`)}, value: ${literal(word)}, runId: ${literal(w.run)}`),
+      input(`key: ${literal(`${w.name} other key`)}, value: ${literal(word)}, supersedes: ${literal(w.fact)}`),
       input(
         `key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
       ),

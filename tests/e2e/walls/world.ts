@@ -172,6 +172,16 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
   await ask(finish, { input: { runId: run, output: { word } } });
   await ask(finish, { input: { runId: failedRun, error: { message: word, code: word } } });
   await ask(finish, { input: { runId: archivedRun } });
+  const remember = `mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }`;
+  const formerly = { key: `${name} key of before`, value: word, source: word, agentId: agent.id };
+  const supersedes = await idOf(remember, 'fact.id', { input: formerly });
+  // What it was, with all that may be said of a fact.
+  await ask(remember, {
+    input: {
+      ...{ ...formerly, key: `${name} key`, runId: run, supersedes, waitFor: ['VECTOR'] },
+      ...{ validFrom: '2026-01-01T00:00:00Z', validUntil: '2100-01-01T00:00:00Z' },
+    },
+  });
   const usage = await idOf(
     `mutation ($input: RecordUsageInput!) { recordUsage(input: $input) { record { id } } }`,
     'record.id',

@@ -2,9 +2,9 @@
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict } from '#subgraphs/shared/errors.ts';
-import { derivedId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
-import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import type { ArtifactRow, IndexedStore, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
+import { derivedId, memoryFactId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
+import type { ArtifactRow, IndexedStore, MemoryFactRow, RelationalDriver, UsageRecordRow } from '../../driver.ts';
 import { audit } from './audit.ts';
 import { bumpOutbox } from './documents.ts';
 import { rowsOf, selection, statement } from './sql.ts';
@@ -15,30 +15,54 @@ const FACT_STORES: readonly IndexedStore[] = ['VECTOR'];
 export async function rememberFact(
   postgres: Postgres,
   context: RequestContext,
-  { agentId, key, value, source }: Pick<MemoryFactRow, 'agentId' | 'key' | 'value' | 'source'>,
+  { agentId, key, value, source, ...more }: Parameters<RelationalDriver['rememberFact']>[1],
 ): Promise<MemoryFactRow> {
-  const id = derivedId('MemoryFact', context.principal.tenantId, agentId ?? '', key);
+  const { runId = null, validFrom = null, validUntil = null, supersedesId = null } = more;
+  const id = memoryFactId(context.principal.tenantId, agentId, key);
   return await postgres.transaction(context, async (tx) => {
     if (agentId !== null) {
       // Locked, so that the agent cannot go before the fact that refers to it is there.
       const found = await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${agentId} FOR KEY SHARE`));
       if (found.length === 0) throw noSuch('Agent', agentId);
     }
+    if (supersedesId !== null) await supersede(tx, id, supersedesId, validFrom);
     const [row] = await tx.query(
       rowsOf(
         'MemoryFact',
         sql`
-          INSERT INTO relational.memory_facts (id, agent_id, key, value, source) VALUES (${id}, ${agentId}, ${key}, ${value}, ${source})
-          ON CONFLICT (tenant_id, id) DO UPDATE SET value = excluded.value, source = excluded.source, updated_at = now()
+          INSERT INTO relational.memory_facts (id, agent_id, key, value, source, run_id, valid_from, valid_until, supersedes_id)
+          VALUES (${id}, ${agentId}, ${key}, ${value}, ${source}, ${runId}, ${validFrom}, ${validUntil}, ${supersedesId})
+          ON CONFLICT (tenant_id, id) DO UPDATE
+          SET value = excluded.value, source = excluded.source, run_id = excluded.run_id, valid_from = excluded.valid_from,
+              valid_until = excluded.valid_until, supersedes_id = COALESCE(excluded.supersedes_id, memory_facts.supersedes_id), updated_at = now()
           RETURNING ${selection('MemoryFact')}`,
       ),
     );
     await tx.query(statement(bumpOutbox('UPSERT', [{ id, objectKey: null }], FACT_STORES)));
     await audit(tx, context, [
-      { action: 'memory.remember', subjectType: 'MemoryFact', subjectId: id, details: { key } },
+      {
+        action: 'memory.remember',
+        subjectType: 'MemoryFact',
+        subjectId: id,
+        details: { key, ...(supersedesId === null ? {} : { supersedes: supersedesId }) },
+      },
     ]);
     return row!;
   });
+}
+
+/** Ends a fact whose place another takes. Both are locked in the order of their ids, so that two that take each other's place do not wait for ever. */
+async function supersede(tx: Transaction, by: string, id: string, from: Date | null): Promise<void> {
+  const locked = await tx.query(
+    statement(sql<{ id: string }>`
+      SELECT id FROM relational.memory_facts WHERE id = ANY(${[by, id]}::text[]) ORDER BY id FOR UPDATE`),
+  );
+  if (!locked.some((fact) => fact.id === id)) throw noSuch('MemoryFact', id);
+  await tx.query(
+    statement(sql`
+      UPDATE relational.memory_facts SET valid_until = LEAST(valid_until, COALESCE(${from}::timestamptz, now())), updated_at = now()
+      WHERE id = ${id}`),
+  );
 }
 
 export async function forgetFact(postgres: Postgres, context: RequestContext, id: string): Promise<MemoryFactRow> {
