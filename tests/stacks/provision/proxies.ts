@@ -5,7 +5,7 @@ import { findProgram, missingPrograms, runClient } from '#tests/stores/provision
 import { librariesOf, unpackDebian } from '#tests/stores/provision/debian.ts';
 import { goProgram, goProgramUnavailable } from '#tests/stores/provision/go-program.ts';
 import { NotProvisioned, type Store } from '#tests/stores/provision/store.ts';
-import { CADDY, HAPROXY, NGINX } from '#tests/stores/provision/versions.ts';
+import { CADDY, HAPROXY, NGINX, TRAEFIK_READER } from '#tests/stores/provision/versions.ts';
 import { cached, isCached, type Workplace } from '#tests/stores/provision/workplace.ts';
 
 /** A program, and what its environment must have; suites read it from a variable, as JSON. */
@@ -80,4 +80,15 @@ export const caddy: Store = {
   available: (workplace) => goProgramUnavailable(workplace, 'caddy', CADDY),
   start: async (workplace) =>
     given('TEST_CADDY', { command: await goProgram(workplace, 'caddy', CADDY), env: { HOME: workplace.data } }),
+};
+
+/** Not the proxy: what of it reads its file. */
+export const traefikReader: Store = {
+  name: 'traefik',
+  title: `Traefik's reader ${TRAEFIK_READER.version.slice(1)}`,
+  slow: true,
+  suites: ['tests/stacks/edge/traefik.test.ts'],
+  available: (workplace) => goProgramUnavailable(workplace, 'traefik', TRAEFIK_READER),
+  start: async (workplace) =>
+    given('TEST_TRAEFIK_READER', { command: await goProgram(workplace, 'traefik', TRAEFIK_READER), env: {} }),
 };

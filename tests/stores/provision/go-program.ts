@@ -1,4 +1,4 @@
-import { chmod, cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { missingPrograms, runClient } from './clients.ts';
@@ -67,9 +67,10 @@ async function builtWithMore(folder: string, program: GoProgram, options: Option
   const source = join(folder, 'source');
   await cp(Dir, source, { recursive: true });
   try {
+    // Go's cache may not be written to, and neither may copies of it.
+    await runClient('chmod', ['-R', 'u+w', source], options);
     for (const [path, content] of Object.entries(adds)) {
-      // Go's cache may not be written to, and neither may copies of it.
-      await chmod(dirname(join(source, path)), 0o755);
+      await mkdir(dirname(join(source, path)), { recursive: true });
       await writeFile(join(source, path), content);
     }
     const output = join(folder, program.program);
@@ -78,7 +79,6 @@ async function builtWithMore(folder: string, program: GoProgram, options: Option
       cwd: source,
     });
   } finally {
-    await runClient('chmod', ['-R', 'u+w', source], options);
     await rm(source, { recursive: true, force: true });
   }
   return Sum;

@@ -210,3 +210,38 @@ export const OPERATORS = [
     files: ['config/crds/bases/external-secrets.io_externalsecrets.yaml'],
   },
 ] as const;
+
+/**
+ * From Go modules: of Traefik what reads its file of routes, with a program around it that reads one. The whole is not to be
+ * had: a module of it is published nowhere, which is empty but for those who extend it, and two that it needs are gone.
+ */
+export const TRAEFIK_READER = {
+  version: 'v3.7.13',
+  module: 'github.com/traefik/traefik/v3',
+  package: 'cmd/read',
+  program: 'read',
+  sum: 'h1:T8wy9KuaFzCkmXCqAzDy7t73pBDR1DHrJe3pqXpNXTw=',
+  adds: {
+    'pkg/config/dynamic/ext/go.mod': 'module github.com/traefik/traefik/dynamic/ext\n\ngo 1.24\n',
+    'pkg/config/dynamic/ext/ext.go': 'package ext\n\ntype HTTP struct{}\ntype Router struct{}\n',
+    'cmd/read/main.go': `package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/traefik/paerser/file"
+	"github.com/traefik/traefik/v3/pkg/config/dynamic"
+)
+
+func main() {
+	read := &dynamic.Configuration{}
+	if err := file.Decode(os.Args[1], read); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Printf("%d routers, %d middlewares, %d services\\n", len(read.HTTP.Routers), len(read.HTTP.Middlewares), len(read.HTTP.Services))
+}
+`,
+  },
+} as const;
