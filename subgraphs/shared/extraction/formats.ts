@@ -111,7 +111,7 @@ function endingsOf(language: string, endings: string): Record<string, string> {
 const endingOf = (name: string): string => extname(name).slice(1).toLowerCase();
 
 const BY_ENDING: ReadonlyMap<string, Format> = new Map([
-  ...Object.keys(LANGUAGES).map((ending) => [ending, 'source'] as const),
+  ...[...LANGUAGES.keys()].map((ending) => [ending, 'source'] as const),
   ...Object.entries(FORMATS).flatMap(([format, { endings }]) =>
     endings.map((ending) => [ending, format as Format] as const),
   ),
