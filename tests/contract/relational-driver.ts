@@ -686,6 +686,26 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await claim(ids)).toEqual([]);
       });
 
+      test("what one tenant says of another's document moves nothing of his", async () => {
+        const [owner, other] = [newTenant(), newTenant()];
+        const document = prepared(owner, 's', 'Text.');
+        await driver.upsertDocuments(as(owner), [document]);
+        await driver.completeOutbox(system(), await claim([document.id]));
+        // As where the other wrote vectors under its id, and stores are reconciled: an entry of the same id.
+        expect(await driver.redeliver(as(other), [{ documentId: document.id, store: 'VECTOR', objectKey: null }])).toBe(
+          1,
+        );
+        const entries = await claim([document.id]);
+        expect(entries).toMatchObject([{ tenantId: other, store: 'VECTOR', operation: 'DELETE', content: null }]);
+        expect(
+          await driver.failOutbox(system(), [{ ...entries[0]!, error: 'x', disabled: false, retryInSeconds: 0 }]),
+        ).toBe(1);
+        const again = await claim([document.id]);
+        expect(again).toMatchObject([{ tenantId: other, attempts: 2 }]);
+        expect(await driver.completeOutbox(system(), again)).toBe(1);
+        expect(await claim([document.id])).toEqual([]);
+      });
+
       test('claimers at once share the entries out', async () => {
         const tenant = newTenant();
         const documents = Array.from({ length: 20 }, (_, index) => prepared(tenant, `s${index}`, 'Text.'));

@@ -17,7 +17,7 @@ import { asking, engineOf, inPages } from './asking.ts';
 
 const DOCUMENTS = 60;
 /** How often all pages of each list are read. */
-const ROUNDS = 4;
+const ROUNDS = 2;
 const CALLER: Principal = { ...DEVELOPER, tenantId: `written-${randomBytes(4).toString('hex')}` };
 const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
 /** Neo4j and Qdrant where they are given; otherwise what is embedded. */

@@ -51,14 +51,15 @@ async function lease(
   return await tx.query(
     statement(sql<Omit<OutboxEntryRow, 'content'>>`
       WITH due AS (
-        SELECT id FROM relational.outbox
+        SELECT tenant_id, id FROM relational.outbox
         WHERE state <> 'DONE' AND store = ANY(${stores}::text[]) AND (next_attempt_at <= now() ${disabled})
           AND (lease_until IS NULL OR lease_until <= now()) ${only}
         ORDER BY next_attempt_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ), leased AS (
         UPDATE relational.outbox AS entry
         SET lease_until = now() + make_interval(secs => ${leaseSeconds}), lease_revision = revision, attempts = attempts + 1, updated_at = now()
-        FROM due WHERE entry.id = due.id
+        -- An id says which document and store: two tenants have one alike where one was told of the other's document.
+        FROM due WHERE entry.tenant_id = due.tenant_id AND entry.id = due.id
         RETURNING entry.*
       )
       SELECT id, tenant_id AS "tenantId", document_id AS "documentId", revision, store, operation, attempts, object_key AS "objectKey"
@@ -139,19 +140,19 @@ export const completeOutbox = async (
   entries: readonly OutboxSettlement[],
 ): Promise<number> =>
   await settle(postgres, context, entries, async (tx, settled) => {
-    const ids = settled.map(({ id }) => id);
+    const current = among(settled);
     // A tombstone that was followed has done its work; another writer may have brought the document back meanwhile.
     const removed = await tx.query(
       statement(
         sql<{
           id: string;
-        }>`DELETE FROM relational.outbox WHERE id = ANY(${ids}::text[]) AND operation = 'DELETE' RETURNING id`,
+        }>`DELETE FROM relational.outbox AS entry WHERE ${current} AND operation = 'DELETE' RETURNING id`,
       ),
     );
     const done = await tx.query(
       statement(sql<{ id: string }>`
-        UPDATE relational.outbox SET state = 'DONE', error = NULL, lease_until = NULL, lease_revision = NULL, updated_at = now()
-        WHERE id = ANY(${ids}::text[]) RETURNING id`),
+        UPDATE relational.outbox AS entry SET state = 'DONE', error = NULL, lease_until = NULL, lease_revision = NULL, updated_at = now()
+        WHERE ${current} RETURNING id`),
     );
     return removed.length + done.length;
   });
@@ -169,12 +170,16 @@ export const failOutbox = async (
             next_attempt_at = now() + make_interval(secs => failure.retry_in_seconds),
             lease_until = NULL, lease_revision = NULL, updated_at = now()
         FROM json_to_recordset(${JSON.stringify(settled.map((failure) => ({ ...failure, retry_in_seconds: failure.retryInSeconds })))}::json)
-          AS failure(id text, error text, disabled boolean, retry_in_seconds double precision)
-        WHERE entry.id = failure.id
+          AS failure(id text, revision integer, error text, disabled boolean, retry_in_seconds double precision)
+        WHERE entry.id = failure.id AND entry.revision = failure.revision
         RETURNING entry.id`),
     );
     return failed.length;
   });
+
+/** These entries at these revisions, which no two entries have alike. */
+const among = (settled: readonly OutboxSettlement[]) =>
+  sql<boolean>`entry.id = ANY(${settled.map(({ id }) => id)}::text[]) AND entry.revision = ANY(${settled.map(({ revision }) => revision)}::integer[])`;
 
 /**
  * Locks the entries in one order, settles those whose revision is the present one, and leaves the others to be
@@ -191,9 +196,11 @@ async function settle<E extends OutboxSettlement>(
       statement(sql<{ id: string; revision: number }>`
         SELECT id, revision FROM relational.outbox WHERE id = ANY(${entries.map(({ id }) => id)}::text[]) ORDER BY id FOR UPDATE`),
     );
-    const revisions = new Map(locked.map(({ id, revision }) => [id, revision]));
-    const current = entries.filter(({ id, revision }) => revisions.get(id) === revision);
-    const stale = entries.filter(({ id, revision }) => revisions.has(id) && revisions.get(id) !== revision);
+    const there = grouped(locked, ({ id }) => id);
+    const isCurrent = ({ id, revision }: E): boolean =>
+      there.get(id)?.some((each) => each.revision === revision) === true;
+    const current = entries.filter(isCurrent);
+    const stale = entries.filter((entry) => there.has(entry.id) && !isCurrent(entry));
     const settled = current.length === 0 ? 0 : await work(tx, current);
     if (stale.length > 0) await reopen(tx, stale);
     return settled;
