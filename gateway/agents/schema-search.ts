@@ -22,6 +22,7 @@ import {
 } from 'graphql';
 import { stemmer } from 'stemmer';
 import { AGENTS } from '#gateway/bounds/agents.ts';
+import { grouped } from '#subgraphs/shared/grouped.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
 import { waysThrough, type Ways } from './ways-through.ts';
 
@@ -92,7 +93,9 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
       const example = found.flatMap(({ type, field }) =>
         field === undefined ? [] : (ways().example(type, field) ?? []),
       )[0];
-      return `${render(found, roots as ReadonlySet<GraphQLNamedType>, ways())}${example === undefined ? '' : `\n\n# For example:\n${example}`}`;
+      const shown = example === undefined ? '' : `\n\n# For example:\n${example}`;
+      const characters = AGENTS.searchCharacters - shown.length;
+      return `${render(found, roots as ReadonlySet<GraphQLNamedType>, ways(), characters)}${shown}`;
     },
     ranked: async (query, limit) => (await best(query, limit)).map(nameOf),
     describe(name) {
@@ -375,19 +378,24 @@ const wordsOf = (text: string): string[] =>
     .filter((word) => word !== '' && !STOP.has(word))
     .map(stemmer);
 
-function render(entries: readonly Entry[], roots: ReadonlySet<GraphQLNamedType>, ways: Ways): string {
-  const byType = new Map<GraphQLNamedType, Entry[]>();
-  for (const entry of entries) byType.set(entry.type, [...(byType.get(entry.type) ?? []), entry]);
-  const shown = new Set<string>();
+type Fields = (GraphQLField<unknown, unknown> | GraphQLInputField)[];
+
+/** The entries as SDL, type by type; the types that their fields lead to, and those that are shown whole. */
+function blocksOf(
+  entries: readonly Entry[],
+  roots: ReadonlySet<GraphQLNamedType>,
+  ways: Ways,
+): { text: string; linked: GraphQLNamedType[]; whole: ReadonlySet<GraphQLNamedType> } {
+  const whole = new Set<GraphQLNamedType>();
   const blocks: string[] = [];
   const linked: GraphQLNamedType[] = [];
-  for (const [type, found] of byType) {
+  for (const [type, found] of grouped(entries, (entry) => entry.type)) {
     if (found.some(({ field }) => field === undefined) && !roots.has(type)) {
       blocks.push(`${printType(type)}${by(ways.to(type))}`);
-      shown.add(type.name);
+      whole.add(type);
       continue;
     }
-    const fields = found.flatMap(({ field }) => (field === undefined ? [] : [field]));
+    const fields: Fields = found.flatMap(({ field }) => (field === undefined ? [] : [field]));
     if (fields.length === 0) continue;
     const keyword = isInputObjectType(type) ? 'input' : isInterfaceType(type) ? 'interface' : 'type';
     blocks.push(
@@ -398,14 +406,43 @@ function render(entries: readonly Entry[], roots: ReadonlySet<GraphQLNamedType>,
       if ('args' in field) linked.push(...field.args.map((argument) => getNamedType(argument.type)));
     }
   }
-  // What the fields found lead to, in short: enough to write a selection.
-  const outlines = [...new Set(linked)]
-    .filter((type) => !shown.has(type.name))
-    .slice(0, AGENTS.outlines)
-    .flatMap(outline);
+  return { text: blocks.join('\n\n'), linked, whole };
+}
+
+/**
+ * The entries, the best first, and what they lead to in short: enough to write a selection.
+ * @param characters as many as it may have, about; what there is no room for is named. @default all is shown
+ */
+function render(
+  entries: readonly Entry[],
+  roots: ReadonlySet<GraphQLNamedType>,
+  ways: Ways,
+  characters = Infinity,
+): string {
+  const [shown, named]: [Entry[], string[]] = [[], []];
+  // The best is shown however long it is, the others in two thirds of the room: what they lead to wants the rest.
+  for (const entry of entries) {
+    const isRoom = blocksOf([...shown, entry], roots, ways).text.length <= (characters * 2) / 3;
+    if (isRoom || shown.length === 0) shown.push(entry);
+    else named.push(nameOf(entry));
+  }
+  const { text, linked, whole } = blocksOf(shown, roots, ways);
+  let left = characters - text.length;
+  const outlines: string[] = [];
+  for (const type of [...new Set(linked)].filter((each) => !whole.has(each)).slice(0, AGENTS.outlines)) {
+    const [short] = outline(type);
+    if (short === undefined) continue;
+    if (short.length > left) {
+      named.push(type.name);
+      continue;
+    }
+    outlines.push(short);
+    left -= short.length;
+  }
   return [
-    ...blocks,
+    text,
     ...(outlines.length === 0 ? [] : [`# Types that these lead to, in short:\n${outlines.join('\n')}`]),
+    ...(named.length === 0 ? [] : [`# More by \`describe\`: ${[...new Set(named)].join(', ')}`]),
   ].join('\n\n');
 }
 

@@ -58,6 +58,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     default: 12,
   },
   mostResults: { what: 'The most that it may be asked for.', unit: 'results', default: 50 },
+  searchCharacters: {
+    what: 'How long an answer of `search_schema` is, about: some 1,500 tokens. What there is no room for is named, and `describe` shows it.',
+    unit: 'characters',
+    default: 5_000,
+  },
   outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },
   embedded: {
     what: 'Of the fields and types that operations select, how many are found by what they mean, too; the others by their words alone.',

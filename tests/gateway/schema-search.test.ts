@@ -33,6 +33,19 @@ describe('questions in plain words', () => {
     expect(hits).toBeGreaterThanOrEqual(least);
   });
 
+  test('an answer is short, and has or names the best five', async () => {
+    const search = schemaSearch(schema);
+    for (const [question] of [...SCHEMA_QUESTIONS, ...LATER_QUESTIONS]) {
+      const answer = await search.search(question, 12);
+      // `searchCharacters`, and the names of what there was no room for.
+      expect(answer.length, question).toBeLessThan(5_600);
+      for (const name of await search.ranked(question, 5)) {
+        const [type, field] = name.split('.');
+        expect(answer, question).toMatch(new RegExp(field === undefined ? `\\b${type}\\b` : `\\b${field}\\b`));
+      }
+    }
+  });
+
   test('without an embedder words do; one that fails is asked again', async () => {
     expect(await schemaSearch(schema).ranked('shortest path', 3)).toContain('Query.shortestPath');
     let asked = 0;
