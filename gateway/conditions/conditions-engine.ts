@@ -97,12 +97,12 @@ class ConditionsEngine implements Engine {
   execute(operation: EngineOperation): Promise<ExecutionResult> {
     const conditional = this.#conditional(operation);
     return conditional === undefined
-      ? this.#engine.execute(operation)
+      ? this.#engine.execute(this.#ofStores(operation))
       : this.#run(operation, conditional, (rewritten) => this.#engine.execute(rewritten));
   }
 
   async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    if (this.#conditional(operation) === undefined) return await this.#engine.subscribe(operation);
+    if (this.#conditional(operation) === undefined) return await this.#engine.subscribe(this.#ofStores(operation));
     if (getOperationAST(operation.document, operation.operationName)?.operation !== 'subscription')
       return await this.execute(operation);
     return refused(notHere('subscription'), operation.context.signal);
@@ -135,6 +135,19 @@ class ConditionsEngine implements Engine {
     if (conditional.count === 0 && !filtered.hasOwnArguments) return undefined;
     const definitions = filtered.operation.variableDefinitions ?? [];
     return coerceInputs(this.schema, definitions, given ?? {}, 1).errors === undefined ? conditional : undefined;
+  }
+
+  /** One that asks for nothing of another store, as it can be planned. */
+  #ofStores(operation: EngineOperation): EngineOperation {
+    const { document, operationName, variables: given } = operation;
+    const filtered = this.#filtered(document, operationName);
+    if (filtered?.sortsByNullable !== true) return operation;
+    const definitions = filtered.operation.variableDefinitions ?? [];
+    if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return operation;
+    const { values } = this.#asked(filtered, given);
+    const worked = [...values].flatMap(([{ variable }, value]) => (value === undefined ? [] : [[variable, value]]));
+    const variables = { ...given, ...(Object.fromEntries(worked) as Variables) };
+    return { ...operation, document: filtered.rewritten(new Set()), variables };
   }
 
   #costOf(document: DocumentNode, operationName: string | undefined, given: Variables): number {

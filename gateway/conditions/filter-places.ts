@@ -71,6 +71,8 @@ export interface FilteredOperation {
   readonly fragments: Fragments;
   /** Whether it has arguments that are the gateway's own. */
   readonly hasOwnArguments: boolean;
+  /** Whether a variable that may be null says what a list's own store sorts by: only {@link rewritten} can be planned. */
+  readonly sortsByNullable: boolean;
   /**
    * With variables in the places.
    * @param ordered lists that are asked for by keys
@@ -199,6 +201,7 @@ export function filterPlaces(
           { variable: first, type: 'Int' },
         ]),
       ],
+      new Set([...orders.values()].flatMap((place) => (ordered.has(place) ? [] : fieldVariables(place.value)))),
     );
   const rewritten = new Map<string, DocumentNode>();
   const all = [...orders.values()];
@@ -208,6 +211,11 @@ export function filterPlaces(
     orders: all,
     fragments,
     hasOwnArguments: ownArguments.size > 0,
+    sortsByNullable: (operation.variableDefinitions ?? []).some(
+      ({ variable, type }) =>
+        type.kind !== Kind.NON_NULL_TYPE &&
+        all.some((place) => fieldVariables(place.value).includes(variable.name.value)),
+    ),
     rewritten: (ordered, without) => {
       if (without !== undefined) return rewrite(ordered, without);
       const key = all.map((place) => (ordered.has(place) ? '1' : '0')).join('');
@@ -292,6 +300,18 @@ function isPlainOrder(value: ValueNode, order: DeclaredOrder): boolean {
   );
 }
 
+/**
+ * The variables by which a list's own store is told what to sort by. An order's `field` may be left out for the gateway's own orders
+ * alone: to the store it must be said, and whether it is has been looked at.
+ */
+function fieldVariables(value: ValueNode): string[] {
+  if (value.kind === Kind.LIST) return value.values.flatMap(fieldVariables);
+  if (value.kind !== Kind.OBJECT) return [];
+  return value.fields.flatMap(({ name, value: given }) =>
+    name.value === 'field' && given.kind === Kind.VARIABLE ? [given.name.value] : [],
+  );
+}
+
 /** The input types with conditions on other stores. */
 export interface Filters {
   readonly conditions: DeclaredConditions;
@@ -331,11 +351,15 @@ const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
   directives: directives?.filter(decides),
 });
 
-/** The variables that are used, and those of the places. */
+/**
+ * The variables that are used, and those of the places.
+ * @param required those that are not null, whatever the client says
+ */
 function withVariables(
   document: DocumentNode,
   name: string | undefined,
   places: readonly { readonly variable: string; readonly type: GraphQLInputType | string }[],
+  required: ReadonlySet<string>,
 ): DocumentNode {
   const used = new Set<string>();
   const definitions = new Set<VariableDefinitionNode>();
@@ -346,7 +370,13 @@ function withVariables(
     },
     Variable: ({ name: { value } }) => void used.add(value),
   });
-  const kept = [...definitions].filter(({ variable }) => used.has(variable.name.value));
+  const kept = [...definitions]
+    .filter(({ variable }) => used.has(variable.name.value))
+    .map((definition): VariableDefinitionNode => {
+      const { type, variable } = definition;
+      if (type.kind === Kind.NON_NULL_TYPE || !required.has(variable.name.value)) return definition;
+      return { ...definition, type: { kind: Kind.NON_NULL_TYPE, type } };
+    });
   const own = places
     .filter(({ variable }) => used.has(variable))
     .map(({ variable, type }) => ({

@@ -54,9 +54,22 @@ export class LiteralLifter {
   lift(value: ValueNode, type: GraphQLInputType, field: string, argument: string): ValueNode {
     if (value.kind === Kind.VARIABLE) return value;
     if (containsVariable(value)) return this.#liftInside(value, type, field, argument);
+    return this.#lifted(value, String(type), type, field, argument);
+  }
+
+  #lifted(value: ValueNode, typeText: string, type: GraphQLInputType, field: string, argument: string): ValueNode {
     const coerced = plainValue(value, type);
-    if (coerced === undefined) return value;
-    return this.#variableFor(String(type), coerced, { field, argument, node: value });
+    return coerced === undefined ? value : this.#variableFor(typeText, coerced, { field, argument, node: value });
+  }
+
+  /**
+   * One that stands within another, beside a variable. What it is is no null, and where the subgraph says that it must not be, it is not: the API's
+   * schema may say that it may (an order's `field`, which the gateway's own orders are without).
+   */
+  #within(value: ValueNode, type: GraphQLInputType, field: string, argument: string): ValueNode {
+    if (value.kind === Kind.VARIABLE || value.kind === Kind.NULL || isNonNullType(type) || containsVariable(value))
+      return this.lift(value, type, field, argument);
+    return this.#lifted(value, `${String(type)}!`, type, field, argument);
   }
 
   #variableFor(typeText: string, coerced: unknown, place: ValuePlace): ValueNode {
@@ -89,7 +102,7 @@ export class LiteralLifter {
       const itemType = type.ofType as GraphQLInputType;
       return {
         ...value,
-        values: value.values.map((item, index) => this.lift(item, itemType, field, `${argument}[${index}]`)),
+        values: value.values.map((item, index) => this.#within(item, itemType, field, `${argument}[${index}]`)),
       };
     }
     if (value.kind === Kind.OBJECT && isInputObjectType(type)) {
@@ -100,7 +113,7 @@ export class LiteralLifter {
           const name = each.name.value;
           const fieldType = fields[name]?.type;
           if (fieldType === undefined) return each;
-          return { ...each, value: this.lift(each.value, fieldType, field, `${argument}.${name}`) };
+          return { ...each, value: this.#within(each.value, fieldType, field, `${argument}.${name}`) };
         }),
       };
     }

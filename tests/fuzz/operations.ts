@@ -79,6 +79,8 @@ class Maker {
   #left: number;
   /** Whether ids are made up, so that not everything is deleted at once. */
   #madeUp = false;
+  /** Whether a literal is written, which may have variables within it. */
+  #isLiteral = false;
 
   constructor(schema: GraphQLSchema, random: Random, shape: Shape) {
     this.#schema = schema;
@@ -185,8 +187,22 @@ class Maker {
         ? String(random.pick(this.#shape.pages))
         : random.chance(0.35)
           ? this.#variable(String(argument.type), this.#json(argument.type, 4, argument.name))
-          : literal(this.#json(argument.type, 4, argument.name));
+          : this.#literal(argument);
     return [`${argument.name}: ${value}`];
+  }
+
+  /** A value as GraphQL writes it, with variables within it. */
+  #literal({ type, name }: GraphQLArgument): string {
+    this.#isLiteral = true;
+    const json = this.#json(type, 4, name);
+    this.#isLiteral = false;
+    return literal(json);
+  }
+
+  /** A variable in the place of a value within a literal; it may be null where the place may not, which is refused. */
+  #within(type: GraphQLInputType, json: string): string {
+    const name = this.#variable(`${String(type)}${this.#random.chance(0.7) ? '!' : ''}`, json);
+    return JSON.stringify(`\u0002${name.slice(1)}`);
   }
 
   #variable(type: string, json: string): string {
@@ -201,7 +217,7 @@ class Maker {
     const json = this.#left > 0 ? this.#any(type, depth, name) : this.#least(type, depth);
     const isLeaf = !isListType(type) && !isNonNullType(type) && !isInputObjectType(type);
     if (isLeaf) this.#left -= json.length;
-    return json;
+    return isLeaf && this.#isLiteral && this.#random.chance(0.1) ? this.#within(type, json) : json;
   }
 
   /** The shortest that the type takes, about. */
@@ -280,7 +296,7 @@ function stringFor(name: string, random: Random): string {
 /** JSON as GraphQL writes it: names without quotes. Deep and wide values go through variables too, where this fails. */
 function literal(json: string): string {
   if (json.length > 20_000) return '"large"';
-  return json.replace(/"\\u0001(\w+)"/g, '$1').replace(/"([A-Za-z_]\w*)":/g, '$1:').replace(/"[^"\\]*(?:\\.[^"\\]*)*":/g, 'k:'); // prettier-ignore
+  return json.replace(/"\\u0001(\w+)"/g, '$1').replace(/"\\u0002(\w+)"/g, '$$$1').replace(/"([A-Za-z_]\w*)":/g, '$1:').replace(/"[^"\\]*(?:\\.[^"\\]*)*":/g, 'k:'); // prettier-ignore
 }
 
 const INTROSPECTION = [

@@ -294,6 +294,62 @@ describe('what it may not stand with is said', () => {
   });
 });
 
+describe('variables within an order', () => {
+  test.each([
+    ['the way of a field', '$given: OrderDirection!', '[{ field: TITLE, direction: $given }]', 'DESC'],
+    ['the way, with a default', '$given: OrderDirection = ASC', '[{ field: TITLE, direction: $given }]', 'DESC'],
+    ['the field', '$given: DocumentOrderField!', '[{ field: $given, direction: DESC }]', 'TITLE'],
+    ['the field, which may be null', '$given: DocumentOrderField', '[{ field: $given, direction: DESC }]', 'TITLE'],
+    ['the field of the only level', '$given: DocumentOrderField', '{ field: $given, direction: DESC }', 'TITLE'],
+    ['a level', '$given: DocumentOrder!', '[$given]', { field: 'TITLE', direction: 'DESC' }],
+    ['all', '$given: [DocumentOrder!]', '$given', [{ field: 'TITLE', direction: 'DESC' }]],
+  ])('%s', async (_, variable, order, given) => {
+    const query = (variables: string, by: string, filter: string): string =>
+      `query${variables} { documents(orderBy: ${by}, ${filter} first: 200) { nodes { title } } }`;
+    for (const filter of ['', 'where: { title: { ne: "x" }, or: [{ id: { isNull: false } }] },']) {
+      const expected = await dataOf(query('', '[{ field: TITLE, direction: DESC }]', filter));
+      expect(expected.documents.nodes.length).toBeGreaterThan(10);
+      expect(await dataOf(query(`(${variable})`, order, filter), { given })).toEqual(expected);
+    }
+  });
+
+  test('beside the order of another store, and in lists of objects', async () => {
+    const query = (by: string, within: string): string =>
+      `query($field: DocumentOrderField, $way: OrderDirection, $size: StoredObjectOrderField!) {
+        documents(orderBy: ${by}, first: 200) { nodes { title } }
+        entities(first: 5) { nodes { documents(first: 3, orderBy: ${within}) { edges { node { title } } } } }
+        agents(first: 2) { nodes { runs(orderBy: [{ field: CREATED_AT, direction: $way }], first: 3) { nodes { id } } } }
+        unused: documents(first: 1, orderBy: [{ field: $field }, { file: { field: $size } }]) { nodes { id } }
+      }`;
+    const variables = { field: 'TITLE', way: 'DESC', size: 'SIZE' };
+    expect(
+      await dataOf(
+        query(
+          '[{ file: { field: $size, direction: $way } }, { field: $field, direction: $way }]',
+          '[{ field: $field, direction: $way }]',
+        ),
+        variables,
+      ),
+    ).toEqual(
+      await dataOf(
+        query(
+          '[{ file: { field: SIZE, direction: DESC } }, { field: TITLE, direction: DESC }]',
+          '[{ field: TITLE, direction: DESC }]',
+        ),
+        variables,
+      ),
+    );
+  });
+
+  test('that say nothing, or what there is not, are told', async () => {
+    const query = 'query($field: DocumentOrderField) { documents(orderBy: [{ field: $field }]) { nodes { id } } }';
+    for (const field of [null, undefined, 'NOTHING']) {
+      const { errors } = await asked(query, { field });
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    }
+  });
+});
+
 test('more than may be read is refused, or the best of what was', async () => {
   const few = await engineOf(server, (sdl) => inPages(sdl, 5), { candidates: 12 });
   const query = `query($approximate: Boolean) {
