@@ -556,6 +556,8 @@ function signInOf(
   };
 }
 
+const NONE: readonly string[] = [];
+
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, log } = path;
@@ -565,6 +567,8 @@ function requestPath(path: RequestPath): Handler[] {
     schema: () => engines.schema,
     mayExplore: path.mayExplore,
     capabilities: config.agentCapabilities,
+    listed: () =>
+      config.agentOperations === undefined ? NONE : (lists?.current.textsOf(config.agentOperations) ?? NONE),
     embed: builtInEmbedder(),
     authenticate,
     ...config.bounds.agents,

@@ -12,8 +12,9 @@ import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { Calls, type CallsOptions } from './calls.ts';
 import type { Capability } from './capabilities.ts';
+import { operationTools, type OperationTool } from './operation-tools.ts';
 import { schemaSearch, type EmbedTexts, type SchemaSearch } from './schema-search.ts';
-import { agentTools, type AgentTool } from './tools.ts';
+import { agentTools, operationsAsTools, type AgentTool } from './tools.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
 export interface AgentOptions extends Partial<BoundValues<typeof AGENTS>> {
@@ -26,6 +27,8 @@ export interface AgentOptions extends Partial<BoundValues<typeof AGENTS>> {
   embed?: EmbedTexts | undefined;
   /** What agents may do; each tool that changes something asks for its scope all the same. @default they read */
   capabilities?: ReadonlySet<Capability>;
+  /** Texts of operations that are tools too. @default none */
+  listed?: (() => readonly string[]) | undefined;
   /** Who may see what of the schema no list of operations tells. @default everybody */
   mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
   body: BodyLimits;
@@ -49,6 +52,9 @@ export class AgentRequests {
   readonly #budget: BudgetLimits;
   readonly #page: CallsOptions['page'];
   readonly #searches = new WeakMap<GraphQLSchema, SchemaSearch>();
+  #listed:
+    | { readonly texts: readonly string[]; readonly schema: GraphQLSchema; readonly tools: readonly OperationTool[] }
+    | undefined;
   readonly #fitting = new WeakMap<GraphQLSchema, Map<string, boolean>>();
 
   constructor(options: AgentOptions) {
@@ -112,7 +118,23 @@ export class AgentRequests {
   }
 
   tools(calls: Calls): AgentTool[] {
-    return agentTools(calls, this.#capabilities);
+    const tools = agentTools(calls, this.#capabilities);
+    return [...tools, ...operationsAsTools(calls, this.#capabilities, this.#operations(tools))];
+  }
+
+  /** Those listed operations that are tools, as the schema and the lists are now. */
+  #operations(others: readonly AgentTool[]): readonly OperationTool[] {
+    const texts = this.#options.listed?.() ?? [];
+    if (texts.length === 0) return [];
+    const schema = this.#options.schema();
+    if (this.#listed?.texts !== texts || this.#listed.schema !== schema) {
+      // An agent of AG-UI that is called `tools` is run at `/agents/tools/run`.
+      const taken = new Set([...others.map(({ name }) => name), 'run']);
+      const { tools, left } = operationTools(schema, texts, taken);
+      for (const each of left) this.log.warn(each, 'A listed operation is no tool of agents.');
+      this.#listed = { texts, schema, tools };
+    }
+    return this.#listed.tools;
   }
 
   #search(): SchemaSearch {

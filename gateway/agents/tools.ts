@@ -8,6 +8,7 @@ import { AGENTS } from '#gateway/bounds/agents.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type { Calls, OperationParameters, Page } from './calls.ts';
 import type { Capability } from './capabilities.ts';
+import type { OperationTool } from './operation-tools.ts';
 
 const SEARCH = `query Search($query: String!, $first: Int!, $after: String, $where: SearchFilter) {
   search(query: $query, first: $first, after: $after, where: $where) {
@@ -59,21 +60,31 @@ export interface AgentTool {
   readonly reads: boolean;
   /** Whether it may remove or replace what is there; of one that does not only read. */
   readonly destructive: boolean;
+  /** Whether it is an operation that the operator has listed. */
+  readonly isOperation: boolean;
   /** @param given what {@link input} takes, read by it */
   call(given: Readonly<Record<string, unknown>>): Promise<CallToolResult>;
 }
 
-/** The tools that are allowed, of those whose fields the schema has. */
-export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): AgentTool[] {
-  const { usual, most } = calls.page;
-  const pages = {
+/** The parts of a long answer, as arguments. */
+function pagesOf({ page: { usual, most } }: Calls) {
+  return {
     offset: z.number().int().min(0).nullish().describe('Continue a long answer from this character.'),
     limit: z.number().int().min(AGENTS.smallestPage).max(most).nullish().describe(`Most characters. Default: ${usual}`),
   };
-  const pageOf = ({ offset, limit }: { offset?: number | null; limit?: number | null }): Page => ({
+}
+
+const pageOf =
+  ({ page: { usual } }: Calls) =>
+  ({ offset, limit }: { offset?: number | null; limit?: number | null }): Page => ({
     offset: offset ?? 0,
     limit: limit ?? usual,
   });
+
+/** The tools that are allowed, of those whose fields the schema has. */
+export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): AgentTool[] {
+  const pages = pagesOf(calls);
+  const page = pageOf(calls);
   const tools: AgentTool[] = [];
   /** @param operation the tool's own, without which it is not there */
   const add = <Shape extends z.ZodRawShape>(
@@ -91,6 +102,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       input: z.object(shape),
       reads: needs.includes('read'),
       destructive,
+      isOperation: false,
       call: (given) => call(given as z.output<z.ZodObject<Shape>>),
     });
   };
@@ -123,7 +135,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
         .describe('`DocumentFilter`, `Document.similar` or `documents`.'),
       ...pages,
     },
-    ({ name, ...page }) => calls.describe(name, pageOf(page)),
+    ({ name, ...given }) => calls.describe(name, page(given)),
   );
   add(
     ['read'],
@@ -137,14 +149,14 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     'execute',
     'Run a GraphQL query (read only). Returns JSON with data and errors, in pages where it is long.',
     { ...OPERATION, ...pages },
-    (given) => calls.run(operationOf(given), { page: pageOf(given) }),
+    (given) => calls.run(operationOf(given), { page: page(given) }),
   );
   add(
     ['write'],
     'mutate',
     'Run a GraphQL mutation. It changes what is stored.',
     { ...OPERATION, ...pages },
-    (given) => calls.run(operationOf(given), { page: pageOf(given), type: 'mutation' }),
+    (given) => calls.run(operationOf(given), { page: page(given), type: 'mutation' }),
     { destructive: true },
   );
   add(
@@ -250,6 +262,35 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     { operation: START_RUN },
   );
   return tools;
+}
+
+/** Listed operations as tools, of what is allowed. */
+export function operationsAsTools(
+  calls: Calls,
+  allowed: ReadonlySet<Capability>,
+  operations: readonly OperationTool[],
+): AgentTool[] {
+  return operations
+    .filter(({ type }) => allowed.has(type === 'query' ? 'read' : 'write'))
+    .map(({ name, description, query, type, input }) => {
+      // Its own variables may be called so.
+      const pages = Object.entries(pagesOf(calls)).filter(([key]) => !(key in input.shape));
+      return {
+        name,
+        description,
+        input: input.extend(Object.fromEntries(pages)),
+        reads: type === 'query',
+        destructive: type === 'mutation',
+        isOperation: true,
+        call: (given) => {
+          const isOwn = (key: string): boolean => key in input.shape;
+          const [variables, paging] = [isOwn, (key: string) => !isOwn(key)].map((of) =>
+            Object.fromEntries(Object.entries(given).filter(([key]) => of(key))),
+          );
+          return calls.run({ query, variables }, { own: true, type, page: pageOf(calls)(paging!) });
+        },
+      };
+    });
 }
 
 const operationOf = ({

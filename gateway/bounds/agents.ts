@@ -63,6 +63,12 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'characters',
     default: 5_000,
   },
+  operationTools: {
+    what: 'Of the operations that are listed for agents, how many are tools; each costs an agent some of its context on each turn.',
+    unit: 'operations',
+    default: 100,
+  },
+  descriptionCharacters: { what: 'How long the description of such a tool is.', unit: 'characters', default: 500 },
   outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },
   embedded: {
     what: 'Of the fields and types that operations select, how many are found by what they mean, too; the others by their words alone.',

@@ -130,6 +130,8 @@ export interface Config {
   readonly apiKeys: VariableValues['API_KEYS'];
   /** What the tools of agents may do. */
   readonly agentCapabilities: ReadonlySet<Capability>;
+  /** The client whose listed operations are tools of agents. */
+  readonly agentOperations: string | undefined;
   /** Whether what is refused is kept in the audit log. */
   readonly auditRefused: VariableValues['AUDIT_REFUSED'];
   readonly stores: {
@@ -397,6 +399,7 @@ function build(
       acceptedApiKeyPepper: env.API_KEY_PEPPER_ALSO,
     },
     apiKeys: env.API_KEYS,
+    agentOperations: env.AGENT_OPERATIONS,
     agentCapabilities: new Set([
       ...env.AGENT_CAPABILITIES,
       ...(env.MCP_MUTATIONS === 'on' ? (['write'] as const) : []),

@@ -419,6 +419,12 @@ export const Variables = z.object({
     'read',
     'What the tools of agents may do, at `/mcp` and `/agents/tools`, separated by commas: `read`; `write:memory` (`remember`, `forget`); `run:start` (`start_run`); `write`, all of it and any mutation (`mutate`). Each change asks for its scope all the same.',
   ),
+  AGENT_OPERATIONS: optional(
+    text.min(1, 'must name a client'),
+    'auth',
+    'The `clientName` of those listed operations (`PERSISTED_OPERATIONS`) that are tools and prompts of agents, each called by its name with its variables as arguments. What a comment above an operation says describes the tool; mutations take the capability `write`.',
+    { absent: 'none is' },
+  ),
   MCP_MUTATIONS: withDefault(
     z.enum(['on', 'off'], 'must be `on` or `off`'),
     'auth',

@@ -16,6 +16,8 @@ export class ListedOperations {
   readonly #byId = new Map<string, string>();
   /** Hashes of normal forms, with who may send them. */
   readonly #byForm = new Set<string>();
+  /** The texts of each client. */
+  readonly #byClient = new Map<string, string[]>();
   /** Texts that turned out to be listed, with who sent them, so that each is parsed once. */
   readonly #known: LRUCache<string, true>;
 
@@ -42,6 +44,11 @@ export class ListedOperations {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** The texts that are a client's alone, in their order. */
+  textsOf(client: string): readonly string[] {
+    return this.#byClient.get(client) ?? [];
   }
 
   /**
@@ -83,6 +90,11 @@ export class ListedOperations {
     if (other !== undefined && other !== body)
       throw new Error(`the id ${JSON.stringify(id)} stands for two different texts`);
     this.#byId.set(key, body);
+    if (clientName !== undefined && other === undefined) {
+      const texts = this.#byClient.get(clientName);
+      if (texts === undefined) this.#byClient.set(clientName, [body]);
+      else texts.push(body);
+    }
     this.#byForm.add(keyOf(form, clientName));
   }
 }

@@ -12,7 +12,7 @@ import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
-import { addTools } from './tools.ts';
+import { addPrompts, addTools } from './tools.ts';
 import { mcpTransport } from './transport.ts';
 
 export interface McpOptions {
@@ -80,7 +80,12 @@ export function mcpEndpoint(agents: AgentRequests, { resource, batch = AGENTS.ba
           { name: 'tributary', version: '0.1.0' },
           { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
         );
-        addTools(server, agents.tools(calls));
+        const tools = agents.tools(calls);
+        addTools(server, tools);
+        addPrompts(
+          server,
+          tools.filter(({ isOperation }) => isOperation),
+        );
         addResources(server, calls);
         return tellingFaults(server);
       },

@@ -1,5 +1,6 @@
-/** The agents' tools, as the Model Context Protocol tells of them. */
+/** The agents' tools and prompts, as the Model Context Protocol tells of them. */
 import type { McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import type { AgentTool } from '../tools.ts';
 
 export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
@@ -14,5 +15,29 @@ export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
           : { readOnlyHint: false, destructiveHint: destructive, idempotentHint: false, openWorldHint: false },
       },
       (given) => call(given),
+    );
+}
+
+/** The operations among them as prompts, for hosts whose users choose one: what is asked for is that the tool be called. */
+export function addPrompts(server: McpServer, tools: readonly AgentTool[]): void {
+  for (const { name, description, input } of tools)
+    server.registerPrompt(
+      name,
+      {
+        description,
+        // Arguments of prompts are texts.
+        argsSchema: z.object(Object.fromEntries(Object.keys(input.shape).map((key) => [key, z.string().optional()]))),
+      },
+      (given) => ({
+        messages: [
+          {
+            role: 'user',
+            content: {
+              type: 'text',
+              text: `Call the tool \`${name}\` with ${JSON.stringify(given)}, and answer from what it gives.`,
+            },
+          },
+        ],
+      }),
     );
 }
