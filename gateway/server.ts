@@ -556,8 +556,6 @@ function signInOf(
   };
 }
 
-const NONE: readonly string[] = [];
-
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, log } = path;
@@ -567,8 +565,7 @@ function requestPath(path: RequestPath): Handler[] {
     schema: () => engines.schema,
     mayExplore: path.mayExplore,
     capabilities: config.agentCapabilities,
-    listed: () =>
-      config.agentOperations === undefined ? NONE : (lists?.current.textsOf(config.agentOperations) ?? NONE),
+    listed: () => (config.agentOperations === undefined ? undefined : lists?.current.textsOf(config.agentOperations)),
     embed: builtInEmbedder(),
     authenticate,
     ...config.bounds.agents,

@@ -28,7 +28,7 @@ export interface AgentOptions extends Partial<BoundValues<typeof AGENTS>> {
   /** What agents may do; each tool that changes something asks for its scope all the same. @default they read */
   capabilities?: ReadonlySet<Capability>;
   /** Texts of operations that are tools too. @default none */
-  listed?: (() => readonly string[]) | undefined;
+  listed?: (() => readonly string[] | undefined) | undefined;
   /** Who may see what of the schema no list of operations tells. @default everybody */
   mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
   body: BodyLimits;

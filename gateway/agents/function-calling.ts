@@ -4,13 +4,13 @@
  */
 import { z } from 'zod';
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import { AGENTS } from '#gateway/bounds/agents.ts';
 import { decodeUtf8, parseJson, readBody } from '#gateway/http/body.ts';
 import { sendJson, sendJsonText, type Exchange, type Handler } from '#gateway/http/exchange.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { AgentRequests } from './agent-requests.ts';
 import { argumentsAsMeant } from './arguments-as-meant.ts';
+import { toldIssues } from './told-issues.ts';
 import type { AgentTool } from './tools.ts';
 
 const PATH = /^\/agents\/(?:tools(?:\/(?<name>[^/]+))?|(?<openapi>openapi\.json))\/?$/;
@@ -55,10 +55,7 @@ async function call(
   const given = await readArguments(exchange, agents);
   const read = tool.input.safeParse(given);
   if (!read.success) {
-    const told = read.error.issues
-      .slice(0, AGENTS.issues)
-      .map(({ path, message }) => `\`${path.join('.')}\`: ${message}`);
-    throw badUserInput(`These are no arguments of ${name}: ${told.join('; ')}`, {
+    throw badUserInput(`These are no arguments of ${name}: ${toldIssues(read.error.issues)}`, {
       hint: 'GET /agents/tools has what it takes.',
     });
   }

@@ -518,9 +518,8 @@ export interface RelationalDriver {
   /** Removes the agent with its versions and its memory. */
   deleteAgent(context: RequestContext, id: string): Promise<AgentRow>;
 
-  /** One fact for each (tenant, agent, key): remembering again replaces value and source. */
   /**
-   * Remembers a value under a key, in the place of what is there. A fact that it supersedes holds no longer than until this one does begin, or now.
+   * Remembers a value under a key, in the place of what is there: one fact for each (tenant, agent, key). A fact that it supersedes holds no longer than until this one begins, or now.
    * @throws CodedError `NOT_FOUND` where there is no such agent, or no such fact to supersede
    */
   rememberFact(

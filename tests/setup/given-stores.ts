@@ -32,3 +32,15 @@ export const s3Variables = (endpoint: string, bucket: string): Record<string, st
   S3_REGION: S3.region,
   S3_BUCKET: bucket,
 });
+
+/** The variables by which a server uses the given Qdrant; none where none is given. */
+export const givenQdrant = (): Record<string, string> => {
+  const url = given('TEST_QDRANT_URL');
+  return url === undefined ? {} : { QDRANT_URL: url, QDRANT_API_KEY: env['TEST_QDRANT_API_KEY'] ?? '' };
+};
+
+/** Neo4j and Qdrant where they are given; otherwise a server has what is embedded. */
+export const givenGraphAndVectors = (): Record<string, string> => ({
+  ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
+  ...givenQdrant(),
+});

@@ -3,16 +3,11 @@
  * what it found of most methods as its own internal error, with the issues as JSON text.
  */
 import type { JSONRPCMessage, McpServer } from '@modelcontextprotocol/server';
-import { AGENTS } from '#gateway/bounds/agents.ts';
+import { toldIssues, type Issue } from '../told-issues.ts';
 
 /** JSON-RPC's codes (https://www.jsonrpc.org/specification, section 5.1). */
 export const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
-
-interface Issue {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
 
 /** @returns the server, whose answers tell such an error as what it is */
 export function tellingFaults(server: McpServer): McpServer {
@@ -30,8 +25,7 @@ function withInvalidParams(message: JSONRPCMessage): JSONRPCMessage {
   if (error?.code !== INTERNAL_ERROR && error?.code !== INVALID_PARAMS) return message;
   const issues = issuesIn(error.message.replace(/^Invalid \S+ request: /, ''));
   if (issues === undefined) return message;
-  const told = issues.slice(0, AGENTS.issues).map(({ path, message: text }) => `\`${path.join('.')}\`: ${text}`);
-  return { ...message, error: { code: INVALID_PARAMS, message: told.join('; '), data: { code: 'BAD_USER_INPUT' } } };
+  return { ...message, error: { code: INVALID_PARAMS, message: toldIssues(issues), data: { code: 'BAD_USER_INPUT' } } };
 }
 
 /** @returns undefined for a message that is no list of issues */

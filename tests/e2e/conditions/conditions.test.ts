@@ -13,7 +13,7 @@ import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { applyPatches } from '#tests/engine/patches.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
-import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
+import { givenGraphAndVectors } from '#tests/setup/given-stores.ts';
 import { fc } from '#tests/setup/property.ts';
 import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
@@ -27,12 +27,6 @@ const PACKAGES = 12;
 const run = randomBytes(4).toString('hex');
 const CALLER: Principal = { ...DEVELOPER, tenantId: `conditions-${run}` };
 const STRANGER: Principal = { ...DEVELOPER, tenantId: `stranger-${run}`, subject: 'stranger' };
-/** Neo4j and Qdrant where they are given; otherwise what is embedded. */
-const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
-const STORES: Record<string, string> = {
-  ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
-  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT, QDRANT_API_KEY: process.env['TEST_QDRANT_API_KEY'] ?? '' }),
-};
 
 let server: TestServer;
 /** As it is served. */
@@ -96,7 +90,7 @@ async function load(): Promise<void> {
 }
 
 beforeAll(async () => {
-  server = await startTestServer(STORES);
+  server = await startTestServer(givenGraphAndVectors());
   engine = await engineOf(server);
   small = await engineOf(server, (sdl) => inPages(sdl, 5), {
     nested: 2,

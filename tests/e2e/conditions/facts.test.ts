@@ -8,6 +8,7 @@ import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { delivered } from '#tests/setup/delivered.ts';
+import { givenQdrant } from '#tests/setup/given-stores.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { asking, engineOf } from './asking.ts';
 
@@ -19,15 +20,8 @@ const run = randomBytes(4).toString('hex');
 const CALLER: Principal = { ...DEVELOPER, tenantId: `facts-${run}` };
 const STRANGER: Principal = { ...DEVELOPER, tenantId: `facts-stranger-${run}`, subject: 'stranger' };
 /** Qdrant where it is given; otherwise what is embedded. */
-const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
-const STORES: Record<string, string> =
-  QDRANT === ''
-    ? {}
-    : {
-        QDRANT_URL: QDRANT,
-        QDRANT_API_KEY: process.env['TEST_QDRANT_API_KEY'] ?? '',
-        VECTOR_COLLECTION: `facts_${run}`,
-      };
+const QDRANT = givenQdrant();
+const STORES = 'QDRANT_URL' in QDRANT ? { ...QDRANT, VECTOR_COLLECTION: `facts_${run}` } : QDRANT;
 
 const WORDS = ['editor', 'vim', 'the user', 'likes', 'coffee', 'Tuesdays', 'retries', 'budget'];
 

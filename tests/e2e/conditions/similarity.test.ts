@@ -1,9 +1,5 @@
-/** Neo4j and Qdrant where they are given; otherwise what is embedded. */
-import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
+/** On Neo4j and Qdrant where they are given; otherwise on what is embedded. */
+import { givenGraphAndVectors } from '#tests/setup/given-stores.ts';
 import { testSimilarity } from './similarity.ts';
 
-const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
-testSimilarity(() => ({
-  ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
-  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT, QDRANT_API_KEY: process.env['TEST_QDRANT_API_KEY'] ?? '' }),
-}));
+testSimilarity(givenGraphAndVectors);

@@ -8,7 +8,7 @@ import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { Random } from '#tests/engine/random/random.ts';
-import { NEO4J, neo4jVariables } from '#tests/setup/given-stores.ts';
+import { givenGraphAndVectors } from '#tests/setup/given-stores.ts';
 import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { asking, engineOf, inPages } from './asking.ts';
@@ -19,12 +19,6 @@ const DOCUMENTS = 60;
 /** How often all pages of each list are read. */
 const ROUNDS = 2;
 const CALLER: Principal = { ...DEVELOPER, tenantId: `written-${randomBytes(4).toString('hex')}` };
-const QDRANT = process.env['TEST_QDRANT_URL'] ?? '';
-/** Neo4j and Qdrant where they are given; otherwise what is embedded. */
-const STORES: Record<string, string> = {
-  ...(NEO4J.uri === undefined ? {} : neo4jVariables(NEO4J.uri)),
-  ...(QDRANT === '' ? {} : { QDRANT_URL: QDRANT, QDRANT_API_KEY: process.env['TEST_QDRANT_API_KEY'] ?? '' }),
-};
 
 type Lot = 'always' | 'never' | 'moving';
 const lotOf = (index: number): Lot => (['always', 'moving', 'never'] as const)[index % 3]!;
@@ -54,7 +48,7 @@ async function write(index: number, matches: boolean, version = 0): Promise<void
 }
 
 beforeAll(async () => {
-  server = await startTestServer(STORES);
+  server = await startTestServer(givenGraphAndVectors());
   engine = await engineOf(server);
   small = await engineOf(server, (sdl) => inPages(sdl, 5), { nested: 2 });
   narrow = await engineOf(server, (sdl) => inPages(sdl, 4), { pushed: 5 });

@@ -26,6 +26,9 @@ export interface Comparison {
   examples: string[];
 }
 
+/** What is counted where nothing went wrong. */
+export const NO_FAULTS = { lost: 0, duplicated: 0, outOfOrder: 0, invented: 0, wrongLogs: 0, wrongEndings: 0 } as const;
+
 const TERMINAL = ['RUN_FINISHED', 'RUN_ERROR'];
 const asText = ({ type, mark }: Pick<Seen, 'type' | 'mark'>): string => `${type} ${mark ?? ''}`;
 
@@ -56,12 +59,7 @@ export function compare(
   const report: Comparison = {
     stored: 0,
     delivered: 0,
-    lost: 0,
-    duplicated: 0,
-    outOfOrder: 0,
-    invented: 0,
-    wrongLogs: 0,
-    wrongEndings: 0,
+    ...NO_FAULTS,
     examples: [],
   };
   const note = (text: string): void => void (report.examples.length < 20 && report.examples.push(text));

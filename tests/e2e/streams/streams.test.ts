@@ -1,6 +1,6 @@
 /** The short version of the fault suite; `npm run test:streams` is the full one. */
 import { expect, test } from 'vitest';
-import { compare } from './compare.ts';
+import { compare, NO_FAULTS } from './compare.ts';
 import type { Seen } from './readers.ts';
 import { runSuite } from './suite.ts';
 
@@ -14,16 +14,15 @@ test('the comparison sees every kind of fault', () => {
   }));
   const [first, second, third, fourth, last] = whole as [Seen, Seen, Seen, Seen, Seen];
   const found = (log: Seen[], held = whole) => compare(held, ['run'], 3, [{ way: 'test', runId: 'run', log }]);
-  const nothing = { lost: 0, duplicated: 0, outOfOrder: 0, invented: 0, wrongLogs: 0, wrongEndings: 0 };
-  expect(found(whole)).toMatchObject({ ...nothing, stored: 5, delivered: 5 });
-  expect(found([first, second, fourth, last])).toMatchObject({ ...nothing, lost: 1 });
-  expect(found([first, second, second, third, fourth, last])).toMatchObject({ ...nothing, duplicated: 1 });
-  expect(found([first, third, second, fourth, last])).toMatchObject({ ...nothing, outOfOrder: 1 });
-  expect(found([first, second, { ...third, mark: 9 }, fourth, last])).toMatchObject({ ...nothing, invented: 1 });
-  expect(found([first, second, third, fourth])).toMatchObject({ ...nothing, lost: 1, wrongEndings: 1 });
-  expect(found([...whole, last])).toMatchObject({ ...nothing, duplicated: 1, wrongEndings: 1 });
+  expect(found(whole)).toMatchObject({ ...NO_FAULTS, stored: 5, delivered: 5 });
+  expect(found([first, second, fourth, last])).toMatchObject({ ...NO_FAULTS, lost: 1 });
+  expect(found([first, second, second, third, fourth, last])).toMatchObject({ ...NO_FAULTS, duplicated: 1 });
+  expect(found([first, third, second, fourth, last])).toMatchObject({ ...NO_FAULTS, outOfOrder: 1 });
+  expect(found([first, second, { ...third, mark: 9 }, fourth, last])).toMatchObject({ ...NO_FAULTS, invented: 1 });
+  expect(found([first, second, third, fourth])).toMatchObject({ ...NO_FAULTS, lost: 1, wrongEndings: 1 });
+  expect(found([...whole, last])).toMatchObject({ ...NO_FAULTS, duplicated: 1, wrongEndings: 1 });
   const holed = [first, second, fourth, last];
-  expect(found(holed, holed)).toMatchObject({ ...nothing, wrongLogs: 1 });
+  expect(found(holed, holed)).toMatchObject({ ...NO_FAULTS, wrongLogs: 1 });
   const twice = [
     first,
     second,
@@ -32,7 +31,7 @@ test('the comparison sees every kind of fault', () => {
     { ...fourth, sequence: 5 },
     { ...last, sequence: 6 },
   ];
-  expect(found(twice, twice)).toMatchObject({ ...nothing, wrongLogs: 1 });
+  expect(found(twice, twice)).toMatchObject({ ...NO_FAULTS, wrongLogs: 1 });
   // A message that was left open has to be ended.
   const opened: Seen[] = [
     first,
@@ -40,10 +39,10 @@ test('the comparison sees every kind of fault', () => {
     ...[second, third, fourth, last].map((seen) => ({ ...seen, sequence: seen.sequence + 1 })),
   ];
   const log = [{ way: 'test', runId: 'run', log: opened }];
-  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject({ ...nothing, wrongLogs: 1 });
+  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject({ ...NO_FAULTS, wrongLogs: 1 });
   const end: Seen = { runId: 'run', sequence: 6, type: 'TEXT_MESSAGE_END', mark: undefined };
   opened.splice(5, 1, end, { ...last, sequence: 7 });
-  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject(nothing);
+  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject(NO_FAULTS);
 });
 
 test(
@@ -74,12 +73,7 @@ test(
       // Four of the twelve runs have a message that the writer leaves open.
       stored: 12 * 62 + 2 * 4,
       delivered: 4 * (12 * 62 + 2 * 4),
-      lost: 0,
-      duplicated: 0,
-      outOfOrder: 0,
-      invented: 0,
-      wrongLogs: 0,
-      wrongEndings: 0,
+      ...NO_FAULTS,
       refusedByAgUi: 0,
     });
     // The faults have reached the readers, or nothing was proved.

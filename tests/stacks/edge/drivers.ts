@@ -110,33 +110,54 @@ export const NGINX: EdgeDriver = {
   },
 };
 
-const serverLines = (gateways: readonly string[]): string =>
-  gateways.map((each, index) => `server gateway-${index + 1} ${each}`).join('\n  ');
+/** @param changes besides the port without TLS and the gateways; of them the one with TLS, for the port that was free */
+async function runHaproxy(
+  program: ProxyProgram,
+  { folder, gateways }: Pick<EdgePlace, 'folder' | 'gateways'>,
+  changes: (port: number) => readonly Change[],
+): Promise<RunningEdge> {
+  const config = join(folder, 'haproxy.cfg');
+  return await run({
+    program,
+    folder,
+    args: ['-db', '-f', config],
+    write: async (port) =>
+      await writeFile(
+        config,
+        await adapted('haproxy.cfg', [
+          ['bind :80', `bind 127.0.0.1:${await freePort()}`],
+          ...changes(port),
+          [
+            /server gateway-1 tributary:4000/,
+            gateways.map((each, index) => `server gateway-${index + 1} ${each}`).join('\n  '),
+          ],
+        ]),
+      ),
+  });
+}
 
 export const HAPROXY: EdgeDriver = {
   title: 'HAProxy',
   variable: 'TEST_HAPROXY',
-  start: async (program, { folder, gateways, authelia }) => {
-    const config = join(folder, 'haproxy.cfg');
-    return await run({
-      program,
-      folder,
-      args: ['-db', '-f', config],
-      write: async (port) =>
-        await writeFile(
-          config,
-          await adapted('haproxy.cfg', [
-            ['bind :80', `bind 127.0.0.1:${await freePort()}`],
-            ['bind :443 ', `bind 127.0.0.1:${port} `],
-            ['/etc/tls/', `${folder}/`],
-            ['/usr/local/etc/haproxy/', EDGE],
-            [/server gateway-1 tributary:4000/, serverLines(gateways)],
-            ['authelia:9091', authelia],
-          ]),
-        ),
-    });
-  },
+  start: (program, { folder, gateways, authelia }) =>
+    runHaproxy(program, { folder, gateways }, (port) => [
+      ['bind :443 ', `bind 127.0.0.1:${port} `],
+      ['/etc/tls/', `${folder}/`],
+      ['/usr/local/etc/haproxy/', EDGE],
+      ['authelia:9091', authelia],
+    ]),
 };
+
+/** HAProxy before gateways in development mode: without TLS and Authelia, and else as it is. */
+export const startPlainHaproxy = (
+  program: ProxyProgram,
+  place: Pick<EdgePlace, 'folder' | 'gateways'>,
+): Promise<RunningEdge> =>
+  runHaproxy(program, place, (port) => [
+    ['bind :443 ssl crt /etc/tls/tls.crt alpn h2,http/1.1', `bind 127.0.0.1:${port}`],
+    [/^ *lua-load .*\n/, ''],
+    [/^ *http-request lua\.forward-auth .*\n/, ''],
+  ]);
 
 export const CADDY: EdgeDriver = {
   title: 'Caddy',
@@ -163,27 +184,3 @@ export const CADDY: EdgeDriver = {
     });
   },
 };
-
-/** HAProxy before gateways in development mode: without TLS and Authelia, and else as it is. */
-export async function startPlainHaproxy(
-  program: ProxyProgram,
-  { folder, gateways }: Pick<EdgePlace, 'folder' | 'gateways'>,
-): Promise<RunningEdge> {
-  const config = join(folder, 'haproxy.cfg');
-  return await run({
-    program,
-    folder,
-    args: ['-db', '-f', config],
-    write: async (port) =>
-      await writeFile(
-        config,
-        await adapted('haproxy.cfg', [
-          ['bind :80', `bind 127.0.0.1:${await freePort()}`],
-          ['bind :443 ssl crt /etc/tls/tls.crt alpn h2,http/1.1', `bind 127.0.0.1:${port}`],
-          [/^ *lua-load .*\n/, ''],
-          [/^ *http-request lua\.forward-auth .*\n/, ''],
-          [/server gateway-1 tributary:4000/, serverLines(gateways)],
-        ]),
-      ),
-  });
-}
