@@ -6,6 +6,9 @@ import { type VariableName, variableTable } from './variables.ts';
 
 const SUBGRAPH_URL = /^SUBGRAPH_([A-Z][A-Z0-9_]*)_URL$/;
 
+/** Whether a variable says where a subgraph runs. */
+export const isSubgraphUrl = (variable: string): boolean => SUBGRAPH_URL.test(variable);
+
 /**
  * Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. What is secret of them is
  * kept from errors and logs from then on.

@@ -59,6 +59,20 @@ const SETTINGS: Readonly<Record<string, string>> = {
 /** The shortest name before the longest setting: `SUBGRAPH_A_SHARE_SUBSCRIPTIONS` is of `A`, not of `A_SHARE`. */
 const OF_ONE = new RegExp(`^SUBGRAPH_([A-Z][A-Z0-9_]*?)_(${Object.keys(SETTINGS).join('|')})(_FILE)?$`);
 
+/**
+ * What a variable of one subgraph is for that subgraph, as the variable of all: `SUBGRAPH_A_ERRORS` is `SUBGRAPH_ERRORS` of `A`.
+ * @returns undefined for a variable that is none of one subgraph
+ */
+export function settingOfOne(
+  variable: string,
+): { readonly name: string; readonly ofAll: VariableName; readonly isFile: boolean } | undefined {
+  if (variable.replace(/_FILE$/, '') in Variables.shape) return undefined;
+  const [, name, setting, file] = OF_ONE.exec(variable) ?? [];
+  return name === undefined
+    ? undefined
+    : { name, ofAll: `SUBGRAPH_${setting}` as VariableName, isFile: file !== undefined };
+}
+
 /** Reads the settings of single subgraphs; faults are added to `faults`. */
 export function readSubgraphSettings(
   env: Readonly<Record<string, string | undefined>>,
@@ -70,17 +84,18 @@ export function readSubgraphSettings(
     );
   const byName: Record<string, Record<string, unknown>> = {};
   for (const [variable, value] of Object.entries(env)) {
-    const [, name, setting, file] = OF_ONE.exec(variable) ?? [];
-    if (name === undefined || !value || variable.replace(/_FILE$/, '') in Variables.shape) continue;
-    const schema = Variables.shape[`SUBGRAPH_${setting}` as VariableName];
+    const one = value ? settingOfOne(variable) : undefined;
+    if (one === undefined) continue;
+    const { name, ofAll, isFile } = one;
+    const schema = Variables.shape[ofAll];
     let text: string | undefined = value;
-    if (file !== undefined) {
+    if (isFile) {
       if ((schema as { meta(): VariableMeta | undefined }).meta()?.secret !== true) continue;
-      text = readVariable(env, variable.slice(0, -file.length), faults);
+      text = readVariable(env, variable.replace(/_FILE$/, ''), faults);
       if (text === undefined) continue;
     }
     const read = schema.safeParse(text);
-    if (read.success) (byName[name] ??= {})[SETTINGS[setting!]!] = read.data;
+    if (read.success) (byName[name] ??= {})[SETTINGS[ofAll.slice('SUBGRAPH_'.length)]!] = read.data;
     else faults.push(`${variable} ${read.error.issues[0]!.message}.`);
   }
   return byName;

@@ -37,7 +37,15 @@ type Parts = Readonly<Record<'ca' | 'cert' | 'key', string | undefined>>;
 /** What is said of one subgraph to do without the general authorities, and without the general certificate. */
 const [SYSTEM, NONE] = ['system', 'none'];
 
-const OF_ONE = /^SUBGRAPH_([A-Z][A-Z0-9_]*?)_TLS_(?:CA|CERT|KEY|SERVER_NAME)(?:_FILE)?$/;
+const OF_ONE = /^SUBGRAPH_([A-Z][A-Z0-9_]*?)_TLS_(CA|CERT|KEY|SERVER_NAME)(_FILE)?$/;
+
+/** What a variable says of the TLS of one subgraph: of which, and the variable that says the same of all; undefined for others. */
+export function tlsOfOne(
+  variable: string,
+): { readonly name: string; readonly ofAll: string; readonly isFile: boolean } | undefined {
+  const [, name, part, file] = OF_ONE.exec(variable) ?? [];
+  return name === undefined ? undefined : { name, ofAll: `${GENERAL}${part}`, isFile: file !== undefined };
+}
 
 /**
  * How subgraphs elsewhere are connected to, by their names in variables.
@@ -61,8 +69,8 @@ export function readSubgraphTls(
   const ofAll = read(GENERAL);
   const byName = new Map<string, CurrentTls | undefined>();
   for (const [variable, value] of Object.entries(env)) {
-    const name = OF_ONE.exec(variable)?.[1];
-    if (name === undefined || !value || byName.has(name)) continue;
+    const name = value ? tlsOfOne(variable)?.name : undefined;
+    if (name === undefined || byName.has(name)) continue;
     byName.set(name, read(`SUBGRAPH_${name}_TLS_`));
     if (urls[name.toLowerCase()]?.startsWith('http:') === true)
       faults.push(

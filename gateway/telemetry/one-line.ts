@@ -31,6 +31,7 @@ function visible(value: unknown, key: string): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [visibleText(name), visible(item, name)]));
 }
 
-const visibleText = (text: string): string =>
+/** A text in which control characters, and what ends lines or turns text round, are escaped. */
+export const visibleText = (text: string): string =>
   // eslint-disable-next-line no-control-regex -- control characters are what is replaced
   text.replace(/[\u0000-\u001f]/g, escapeOf).replace(INVISIBLE, escapeOf);

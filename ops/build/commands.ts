@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   reconcile: 'ops/reconcile.ts',
   reindex: 'ops/reindex.ts',
   keys: 'ops/keys.ts',
+  config: 'ops/config.ts',
   compose: 'ops/compose.ts',
   persist: 'ops/persist.ts',
   'sources-init': 'ops/sources-init.ts',

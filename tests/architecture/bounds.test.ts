@@ -13,6 +13,7 @@ import { EMBEDDED } from '#ops/embedded/bounds.ts';
 import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
 import { MCP } from '#ops/mcp/bounds.ts';
+import { CONFIG } from '#ops/config/bounds.ts';
 import { KEYS } from '#ops/keys/bounds.ts';
 import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
@@ -198,6 +199,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   MCP,
   INTROSPECT,
   KEYS,
+  CONFIG,
   COMPARE,
   PERSIST,
   INIT,
