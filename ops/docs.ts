@@ -169,6 +169,12 @@ Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` mess
 `;
 }
 
+/** What scopes are for that no field takes. */
+const BY_NO_FIELD: Readonly<Record<string, string>> = {
+  'sessions:all': 'none: without it, one sees his own sessions',
+  'sources:write': 'what the file of `SOURCES` says',
+};
+
 /** The scopes and the fields that take them, by the subgraphs' own schemas. */
 async function scopes(): Promise<string> {
   const fields = new Map<string, string[]>();
@@ -179,15 +185,14 @@ async function scopes(): Promise<string> {
     }
   }
   const rows = Object.entries(SCOPES).map(
-    ([scope, what]) =>
-      `| \`${scope}\` | ${what} | ${(fields.get(scope) ?? ['what the file of `SOURCES` says']).join(', ')} |`,
+    ([scope, what]) => `| \`${scope}\` | ${what} | ${(fields.get(scope) ?? [BY_NO_FIELD[scope] ?? '']).join(', ')} |`,
   );
   return `# Scopes
 
 <!-- Printed by \`npm run docs\` from subgraphs/shared/scopes.ts and the subgraphs' schemas. Edit those. -->
 
 What callers must have been granted to change something, to spend, and to read what is kept for administrators. Everything else a caller of the
-tenant may read. A token has scopes itself (\`OIDC_SCOPES_CLAIM\`), and its roles are granted those of \`ROLE_SCOPES\`; an API key has those that it was made with, and no others:
+tenant may read, but for sessions and their messages, of which he reads his own ([agents.md](agents.md#conversations)). A token has scopes itself (\`OIDC_SCOPES_CLAIM\`), and its roles are granted those of \`ROLE_SCOPES\`; an API key has those that it was made with, and no others:
 
 \`\`\`sh
 ROLE_SCOPES='workers=runs:work; editors=documents:write memory:write models:use; admins=*; *=runs:write'

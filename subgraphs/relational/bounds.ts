@@ -43,6 +43,24 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   descriptionCharacters: { what: 'The longest description of an agent.', unit: 'characters', default: 4_096 },
   instructionsCharacters: { what: 'The longest instructions of one.', unit: 'characters', default: 256 * 1024 },
   valueCharacters: { what: 'The longest value that is remembered.', unit: 'characters', default: 64 * 1024 },
+  messages: { what: 'The most messages in one `appendMessages`.', unit: 'messages', default: 100 },
+  messageCharacters: { what: 'The longest content of one.', unit: 'characters', default: 256 * 1024 },
+  messagesBytes: {
+    what: 'The longest messages of one `appendMessages` together.',
+    unit: 'bytes',
+    default: 4 * 1024 * 1024,
+  },
+  messageFrameTokens: {
+    what: 'What a message is counted besides its texts, for its role and what stands between messages.',
+    unit: 'tokens',
+    default: 4,
+  },
+  sessionMessages: { what: 'The most messages of one session.', unit: 'messages', default: 100_000 },
+  idempotencyCharacters: {
+    what: 'The longest idempotency key of sessions and messages.',
+    unit: 'characters',
+    default: 200,
+  },
   fileKeyBytes: {
     what: "The longest key of an artifact's file: what the object store accepts.",
     unit: 'bytes',

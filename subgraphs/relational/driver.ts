@@ -74,6 +74,61 @@ export interface MemoryFactRow {
   updatedAt: Date;
 }
 
+/** A conversation of one user. */
+export interface SessionRow {
+  id: string;
+  agentId: string | null;
+  /** Whose it is: a subject. */
+  userId: string;
+  title: string | null;
+  metadata: JsonValue;
+  /** The sequence of its last message: they count from 1 without gaps, and none is removed by itself. */
+  messageCount: number;
+  endedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export const MESSAGE_ROLES = ['SYSTEM', 'USER', 'ASSISTANT', 'TOOL'] as const;
+export type MessageRole = (typeof MESSAGE_ROLES)[number];
+
+export interface MessageRow {
+  id: string;
+  sessionId: string;
+  /** Whose session it is in. */
+  userId: string;
+  sequence: number;
+  role: MessageRole;
+  content: string;
+  name: string | null;
+  toolCalls: JsonValue;
+  toolCallId: string | null;
+  metadata: JsonValue;
+  runId: string | null;
+  /** An estimate. */
+  tokens: number;
+  createdAt: Date;
+}
+
+export interface NewSession extends Pick<SessionRow, 'agentId' | 'userId' | 'title' | 'metadata'> {
+  /** The same one again is the same session. */
+  readonly idempotencyKey: string | null;
+}
+
+export type NewMessage = Pick<
+  MessageRow,
+  'role' | 'content' | 'name' | 'toolCalls' | 'toolCallId' | 'metadata' | 'tokens'
+>;
+
+export interface AppendMessages {
+  readonly sessionId: string;
+  readonly runId: string | null;
+  readonly messages: readonly NewMessage[];
+  readonly idempotencyKey: string | null;
+  /** The last sequence that the writer knows. @default any */
+  readonly expectedSequence: number | null;
+}
+
 /** Without its secret, which is nowhere, and without the hash of it. */
 export interface ApiKeyRow {
   id: string;
@@ -180,6 +235,8 @@ export interface Rows {
   Document: DocumentRow;
   Chunk: ChunkRow;
   MemoryFact: MemoryFactRow;
+  Session: SessionRow;
+  Message: MessageRow;
   Artifact: ArtifactRow;
   UsageRecord: UsageRecordRow;
   AuditEntry: AuditEntryRow;
@@ -528,6 +585,31 @@ export interface RelationalDriver {
       Partial<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>>,
   ): Promise<MemoryFactRow>;
   forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
+
+  /**
+   * Begins a session; the same again under one idempotency key is the same session.
+   * @throws CodedError `CONFLICT` where the key has begun another; `NOT_FOUND` for an agent that there is not
+   */
+  createSession(context: RequestContext, session: NewSession): Promise<SessionRow>;
+  /** What is `undefined` stays as it is. @throws CodedError `NOT_FOUND` */
+  updateSession(
+    context: RequestContext,
+    id: string,
+    changes: { title?: string | null; metadata?: JsonValue; ended?: boolean },
+  ): Promise<SessionRow>;
+  /**
+   * Appends messages behind the last one, all or none, each with the next number. The same again under one idempotency key writes
+   * nothing more.
+   * @returns the session as it is, and the messages as they are kept, in order
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` where the session has ended or is full, its last message is another than expected, or
+   *   the key has appended others
+   */
+  appendMessages(
+    context: RequestContext,
+    append: AppendMessages,
+  ): Promise<{ session: SessionRow; messages: MessageRow[] }>;
+  /** Erases a session with its messages. @throws CodedError `NOT_FOUND` */
+  deleteSession(context: RequestContext, id: string): Promise<SessionRow>;
 
   /**
    * Keeps a key. One that a key makes ends when that one does, at the latest.

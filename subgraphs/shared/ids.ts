@@ -12,6 +12,8 @@ export const ID_PREFIX = {
   Document: 'doc',
   Chunk: 'chk',
   MemoryFact: 'mem',
+  Session: 'ses',
+  Message: 'msg',
   Artifact: 'art',
   UsageRecord: 'usg',
   AuditEntry: 'aud',

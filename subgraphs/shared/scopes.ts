@@ -2,13 +2,15 @@
  * What callers must have been granted to change something, to read what is kept for administrators, and to spend: OAuth
  * scopes, said of fields by `@requiresScopes`, which the gateway holds every operation to before it plans it.
  */
+import type { Principal } from './context.ts';
 import { Kind, type GraphQLObjectType, type GraphQLSchema, type StringValueNode } from 'graphql';
 
 /** Every scope of this API, and what it lets its holder do. */
 export const SCOPES = {
   'agents:write': 'create, change and delete agents',
   'documents:write': 'write and delete documents',
-  'memory:write': 'remember and forget facts',
+  'memory:write': 'remember and forget facts, and write conversations of his own',
+  'sessions:all': 'read the conversations of all users of the tenant, and with `memory:write` write them too',
   'artifacts:write': 'record what runs have made',
   'objects:write': 'upload, write and delete objects',
   'graph:write': 'write and delete entities and relations of the graph',
@@ -29,6 +31,10 @@ export type Scope = keyof typeof SCOPES;
 
 /** What a scope may be made of (RFC 6749, section 3.3). */
 export const SCOPE_FORM = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
+
+/** Whether a caller sees what belongs to other users of the tenant; everybody sees his own. */
+export const seesEveryUser = ({ scopes, system }: Principal): boolean =>
+  system === true || scopes.includes('sessions:all' satisfies Scope);
 
 export const ALL_SCOPES: readonly Scope[] = Object.freeze(Object.keys(SCOPES) as Scope[]);
 

@@ -99,6 +99,9 @@ describe('the tables', () => {
     'chunks',
     'outbox',
     'memory_facts',
+    'sessions',
+    'messages',
+    'message_appends',
     'artifacts',
     'usage_records',
     'audit_entries',
@@ -129,6 +132,10 @@ describe('the tables', () => {
       });
       await driver.share(as(tenant), { kind: 'Agent', id: agent.id, toProject: null, expiresAt: null }, 1);
       await driver.rememberFact(as(tenant), { agentId: agent.id, key: 'k', value: 'v', source: null });
+      const userId = as(tenant).principal.subject;
+      const session = await driver.createSession(as(tenant), { agentId: agent.id, userId, title: null, metadata: {}, idempotencyKey: 'k' }); // prettier-ignore
+      const message = { role: 'USER', content: 'c', name: null, toolCalls: null, toolCallId: null, metadata: {}, tokens: 1 } as const; // prettier-ignore
+      await driver.appendMessages(as(tenant), { sessionId: session.id, runId: null, messages: [message], idempotencyKey: 'k', expectedSequence: 0 }); // prettier-ignore
       await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', mediaType: 'text/plain', fileKey: null });
       await driver.recordUsage(
         as(tenant),

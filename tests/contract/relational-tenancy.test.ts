@@ -4,17 +4,30 @@ import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '#
 let fixture: RelationalFixture;
 /** What tenant `a` has, by type. */
 let ids: Record<
-  'document' | 'chunk' | 'agent' | 'version' | 'fact' | 'artifact' | 'usage' | 'audit' | 'key' | 'share',
+  | 'document'
+  | 'chunk'
+  | 'agent'
+  | 'version'
+  | 'fact'
+  | 'session'
+  | 'message'
+  | 'artifact'
+  | 'usage'
+  | 'audit'
+  | 'key'
+  | 'share',
   string
 >;
 
 const CREATE = `mutation {
   createAgent(input: { name: "secret", instructions: "secret" }) { agent { id currentVersion { id } } }
   rememberFact(input: { key: "secret", value: "secret" }) { fact { id } }
+  createSession(input: { title: "secret", idempotencyKey: "secret" }) { session { id } }
   createArtifact(input: { runId: "run_1", path: "secret", contentType: "text/plain", fileKey: "secret" }) { artifact { id } }
   recordUsage(input: { operation: EMBED, provider: "secret", model: "secret", inputTokens: 1, outputTokens: 0 }) { record { id } }
   createApiKey(input: { name: "secret" }) { key { id } }
 }`;
+const APPEND = `mutation ($id: ID!) { appendMessages(input: { sessionId: $id, messages: [{ role: USER, content: "secret" }] }) { messages { id } } }`;
 /** With a project that neither stranger is of. */
 const SHARE = `mutation ($id: ID!) { shareDocument(input: { id: $id, project: "third" }) { share { id } } }`;
 /** Everything of tenant `a`, to see that it stays as it was. */
@@ -23,6 +36,7 @@ const EVERYTHING = `{
   agents { edges { node { id name currentVersion { instructions } versions { edges { node { id } } } } } }
   documents { edges { node { id title text metadata file { key } chunks { edges { node { id text } } } indexing { store state attempts error } } } }
   memoryFacts { edges { node { id key value } } }
+  sessions { edges { node { id title messageCount messages { nodes { id content } } } } }
   artifacts { edges { node { id path file { key } } } }
   usageRecords { edges { node { id model } } }
   auditEntries { edges { node { id action actor details } } }
@@ -34,6 +48,8 @@ beforeAll(async () => {
   fixture = await createRelationalFixture();
   const { document } = (await fixture.get('a', UPSERT, note('secret', 'A secret text.'))).upsertDocument;
   const made = await fixture.get('a', CREATE);
+  const session = made.createSession.session.id;
+  const { appendMessages } = await fixture.get('a', APPEND, { id: session });
   const { shareDocument } = await fixture.get('a', SHARE, { id: document.id });
   const { usageRecords, auditEntries } = await fixture.get('a', EVERYTHING);
   ids = {
@@ -42,6 +58,8 @@ beforeAll(async () => {
     agent: made.createAgent.agent.id,
     version: made.createAgent.agent.currentVersion.id,
     fact: made.rememberFact.fact.id,
+    session,
+    message: appendMessages.messages[0].id,
     artifact: made.createArtifact.artifact.id,
     usage: usageRecords.edges[0].node.id,
     audit: auditEntries.edges[0].node.id,
@@ -93,6 +111,10 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   chunk: byId('chunk')(() => ids.chunk),
   memoryFact: byId('memoryFact')(() => ids.fact),
   memoryFacts: list('memoryFacts', 'MemoryFactFilter', () => ids.fact),
+  session: byId('session')(() => ids.session),
+  sessions: list('sessions', 'SessionFilter', () => ids.session),
+  message: byId('message')(() => ids.message),
+  messages: list('messages', 'MessageFilter', () => ids.message),
   artifact: byId('artifact')(() => ids.artifact),
   artifacts: list('artifacts', 'ArtifactFilter', () => ids.artifact),
   usageRecords: list('usageRecords', 'UsageRecordFilter', () => ids.usage),
@@ -103,6 +125,8 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   documentsAggregate: groups('documentsAggregate', 'DocumentFilter', () => ids.document),
   chunksAggregate: groups('chunksAggregate', 'ChunkFilter', () => ids.chunk),
   memoryFactsAggregate: groups('memoryFactsAggregate', 'MemoryFactFilter', () => ids.fact),
+  sessionsAggregate: groups('sessionsAggregate', 'SessionFilter', () => ids.session),
+  messagesAggregate: groups('messagesAggregate', 'MessageFilter', () => ids.message),
   artifactsAggregate: groups('artifactsAggregate', 'ArtifactFilter', () => ids.artifact),
   usageRecordsAggregate: groups('usageRecordsAggregate', 'UsageRecordFilter', () => ids.usage),
   auditEntriesAggregate: groups('auditEntriesAggregate', 'AuditEntryFilter', () => ids.audit),
@@ -112,9 +136,19 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   nodes: [
     'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
     () => ({
-      ids: [ids.document, ids.chunk, ids.agent, ids.version, ids.fact, ids.artifact, ids.share],
+      ids: [
+        ids.document,
+        ids.chunk,
+        ids.agent,
+        ids.version,
+        ids.fact,
+        ids.session,
+        ids.message,
+        ids.artifact,
+        ids.share,
+      ],
     }),
-    { nodes: Array.from({ length: 7 }, () => null) },
+    { nodes: Array.from({ length: 9 }, () => null) },
   ],
   sharedDocuments: ['{ sharedDocuments(first: 10) { documentId } }', () => ({}), 'FORBIDDEN'],
   sharedObjects: ['{ sharedObjects(keys: []) { key } }', () => ({}), 'FORBIDDEN'],
@@ -131,6 +165,8 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
         ['Agent', ids.agent],
         ['AgentVersion', ids.version],
         ['MemoryFact', ids.fact],
+        ['Session', ids.session],
+        ['Message', ids.message],
         ['Artifact', ids.artifact],
         ['UsageRecord', ids.usage],
         ['AuditEntry', ids.audit],
@@ -139,7 +175,7 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
         ['Tenant', 'nobody'],
       ].map(([__typename, id]) => ({ __typename, id })),
     }),
-    { _entities: Array.from({ length: 11 }, () => null) },
+    { _entities: Array.from({ length: 13 }, () => null) },
   ],
   deleteDocument: [
     `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`,
@@ -159,6 +195,17 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   forgetFact: [
     `mutation ($id: ID!) { forgetFact(input: { id: $id }) { fact { id } } }`,
     () => ({ id: ids.fact }),
+    'NOT_FOUND',
+  ],
+  appendMessages: [APPEND, () => ({ id: ids.session }), 'NOT_FOUND'],
+  updateSession: [
+    `mutation ($id: ID!) { updateSession(input: { id: $id, title: "mine" }) { session { id } } }`,
+    () => ({ id: ids.session }),
+    'NOT_FOUND',
+  ],
+  deleteSession: [
+    `mutation ($id: ID!) { deleteSession(input: { id: $id }) { session { id } } }`,
+    () => ({ id: ids.session }),
     'NOT_FOUND',
   ],
   rotateApiKey: [
@@ -236,6 +283,7 @@ const WRITES_OF_ITS_OWN = [
   'upsertDocument',
   'upsertDocuments',
   'createAgent',
+  'createSession',
   'createArtifact',
   'recordUsage',
   'createApiKey',
@@ -280,6 +328,7 @@ test.each(STRANGERS)(
     const made = await fixture.get(stranger, CREATE);
     expect(document.id).not.toBe(ids.document);
     expect(made.rememberFact.fact.id).not.toBe(ids.fact);
+    expect(made.createSession.session.id).not.toBe(ids.session);
     expect(made.createArtifact.artifact.id).not.toBe(ids.artifact);
     expect(made.createApiKey.key.id).not.toBe(ids.key);
     // The very same text is another chunk.

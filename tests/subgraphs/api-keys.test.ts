@@ -105,7 +105,7 @@ describe('the subgraph', () => {
   };
   const verify = async (...secrets: string[]) =>
     await subgraph.provides.keyStore!.verify(
-      contextOf('system', true),
+      contextOf('system', { system: true }),
       secrets.map((secret) => readApiKey(secret)!),
     );
 
@@ -246,7 +246,7 @@ describe('the subgraph', () => {
         { ...fresh, prefix: old.prefix },
         { ...old, prefix: fresh.prefix },
       ];
-      expect(await subgraph.provides.keyStore!.verify(contextOf('system', true), crossed)).toEqual([
+      expect(await subgraph.provides.keyStore!.verify(contextOf('system', { system: true }), crossed)).toEqual([
         undefined,
         undefined,
       ]);
@@ -259,7 +259,7 @@ describe('the subgraph', () => {
       expect(data.auditEntries.edges).toEqual([{ node: { actor: 'ann', subjectId: key.id, details } }]);
       await ask(ann, REVOKE, { id: key.id });
       expect(await verify(secret, next.secret)).toEqual([undefined, undefined]);
-      const ended = await subgraph.provides.keyStore!.ended(contextOf('system', true), old);
+      const ended = await subgraph.provides.keyStore!.ended(contextOf('system', { system: true }), old);
       expect(ended).toMatchObject({ id: key.id, reason: 'revoked' });
     });
 
@@ -291,7 +291,7 @@ describe('the subgraph', () => {
         key.id,
       ]);
       const ended = async (text: string) =>
-        await subgraph.provides.keyStore!.ended(contextOf('system', true), readApiKey(text)!);
+        await subgraph.provides.keyStore!.ended(contextOf('system', { system: true }), readApiKey(text)!);
       const replaced = { id: key.id, tenantId: ann.tenantId, reason: 'replaced' };
       expect([await ended(secret), await ended(next.secret), await ended(last.secret)]).toEqual([
         replaced,
@@ -443,7 +443,9 @@ describe('the subgraph', () => {
     ])
       await expect(run(sql)).rejects.toThrow(/permission denied|row-level security/);
     const system = (sql: string) =>
-      fixture.postgres.systemTransaction(contextOf('system', true), (tx) => tx.query({ sql, parameters: [] }));
+      fixture.postgres.systemTransaction(contextOf('system', { system: true }), (tx) =>
+        tx.query({ sql, parameters: [] }),
+      );
     for (const sql of [
       `UPDATE relational.api_keys SET prefix = 'x'`,
       `UPDATE relational.api_key_secrets SET expires_at = now() + interval '9 years'`,

@@ -19,27 +19,26 @@ export interface RelationalFixture extends AsyncDisposable {
   postgres: Postgres;
   url: string;
   /** Executes as a tenant; `system` as the gateway itself. */
-  ask(
-    tenantId: string,
-    source: string,
-    variables?: Record<string, unknown>,
-    options?: { system?: boolean },
-  ): Promise<Answer>;
+  ask(tenantId: string, source: string, variables?: Record<string, unknown>, options?: Asking): Promise<Answer>;
   /** Like `ask`, and fails on any error. */
-  get(
-    tenantId: string,
-    source: string,
-    variables?: Record<string, unknown>,
-    options?: { system?: boolean },
-  ): Promise<Answer['data']>;
+  get(tenantId: string, source: string, variables?: Record<string, unknown>, options?: Asking): Promise<Answer['data']>;
 }
 
-export const contextOf = (tenantId: string, system = false): RequestContext =>
+/** Who asks, of a tenant. */
+export interface Asking {
+  system?: boolean;
+  /** @default one for each tenant */
+  subject?: string;
+  /** @default none */
+  scopes?: readonly string[];
+}
+
+export const contextOf = (tenantId: string, { system = false, subject, scopes = [] }: Asking = {}): RequestContext =>
   createRequestContext({
     tenantId,
-    subject: system ? 'system:test' : `${tenantId}-user`,
+    subject: subject ?? (system ? 'system:test' : `${tenantId}-user`),
     roles: [],
-    scopes: [],
+    scopes,
     system,
   });
 
@@ -48,7 +47,7 @@ export async function createRelationalFixture(): Promise<RelationalFixture> {
   const postgres = new Postgres({ url: database.url });
   const subgraph = await createRelational({}, { postgres });
   const ask: RelationalFixture['ask'] = async (tenantId, source, variables, options) => {
-    const context = contextOf(tenantId, options?.system);
+    const context = contextOf(tenantId, options);
     const { data, errors } = await graphql({
       schema: subgraph.schema,
       source,

@@ -53,7 +53,7 @@ async function indexElsewhere(stores: string[], settle: Settle = () => undefined
       schema: elsewhere.schema,
       source,
       variableValues: { input },
-      contextValue: contextOf('system', true),
+      contextValue: contextOf('system', { system: true }),
     });
     expect(errors).toBeUndefined();
     return data;

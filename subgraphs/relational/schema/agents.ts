@@ -39,6 +39,7 @@ export function addAgents(parts: SchemaParts): void {
     totalCount: true,
   });
   const facts = belongingType(parts, 'MemoryFact', 'AgentMemoryFact', 'remembered facts of an agent');
+  const sessions = belongingType(parts, 'Session', 'AgentSession', 'sessions with an agent');
   entityType(
     parts,
     'Agent',
@@ -48,6 +49,11 @@ export function addAgents(parts: SchemaParts): void {
       shares: sharesField(t, parts, 'Agent'),
       memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, {
         description: 'What is in its memory.',
+        back: 'agent',
+        keyOf: ({ id }) => id,
+      }),
+      sessions: listField(t, parts, 'Session', 'agentId', sessions, {
+        description: "Conversations with it: the caller's own, or everybody's with the scope `sessions:all`.",
         back: 'agent',
         keyOf: ({ id }) => id,
       }),
@@ -154,7 +160,7 @@ function addAgentMutations(parts: SchemaParts): void {
 
   addMutation<{ id: string }, { agent: AgentRow }>(parts, 'deleteAgent', {
     takes: 'agents:write',
-    description: 'Removes an agent with its versions and its memory. Its runs and artifacts stay.',
+    description: 'Removes an agent with its versions and its memory. Its runs, sessions and artifacts stay.',
     input: 'Which agent to remove.',
     inputFields: (t) => ({ id: t.id({ required: true, description: "The agent's id." }) }),
     payload: 'The agent that was removed.',

@@ -1,12 +1,12 @@
 /** What runs leave behind. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { isIdOf, noSuch } from '#subgraphs/shared/ids.ts';
 import { insteadUse, renamed } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
 import {
   belongingType,
+  checkRun,
   entityType,
   listField,
   rootItem,
@@ -17,7 +17,7 @@ import {
 import { addMutation } from './mutation.ts';
 
 export function addArtifacts(parts: SchemaParts): void {
-  const { builder, types, stubs, driver, runs } = parts;
+  const { builder, types, stubs, driver } = parts;
   entityType(
     parts,
     'Artifact',
@@ -86,9 +86,7 @@ export function addArtifacts(parts: SchemaParts): void {
       }),
     }),
     run: async ({ runId, path, fileKey, ...type }, context) => {
-      if (!isIdOf('Run', runId))
-        throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
-      if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw noSuch('Run', runId);
+      await checkRun(parts, context, runId);
       const artifact = await driver().createArtifact(context, {
         runId,
         path: checkName('path', path),

@@ -18,7 +18,7 @@ import type { EntityLookup, GraphLookup, KeyStore } from '#subgraphs/shared/port
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
-import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
+import { checkId, ID_PREFIX, noSuch, type IdType } from '#subgraphs/shared/ids.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
@@ -169,6 +169,21 @@ export function entityType<M extends ModelName>(
     interfaces: [node] as never,
     fields: ((t: ObjectFields<Rows[M]>) => ({ ...columnFields(t, name, columns), ...fields(t) })) as never,
   });
+}
+
+/**
+ * The run that a caller says wrote something; null where he says none.
+ * @throws CodedError `BAD_USER_INPUT` for what is no id of one, and `NOT_FOUND` for one that there is not
+ */
+export async function checkRun(
+  { runs }: SchemaParts,
+  context: RequestContext,
+  id: string | null | undefined,
+): Promise<string | null> {
+  if (id == null) return null;
+  checkId('Run', id);
+  if ((await runs()?.existing(context, 'Run', [id]))?.has(id) === false) throw noSuch('Run', id);
+  return id;
 }
 
 /** Adds the root field that loads one row by its id. */
@@ -364,6 +379,7 @@ export const belongingType = <M extends ModelName>(
  * @param parent the field of the rows that names the object
  * @param options.back the field of the model that leads back to the object
  * @param options.keyOf by what it names it
+ * @param options.order the list's own. @default the model's
  */
 export function listField<Shape extends object, M extends ModelName>(
   t: ObjectFields<Shape>,
@@ -371,19 +387,23 @@ export function listField<Shape extends object, M extends ModelName>(
   name: M,
   parent: keyof Rows[M] & string,
   connection: ReturnType<typeof belongingType<M>>,
-  { description, back, keyOf }: { description: string; back: string; keyOf: (object: Shape) => string },
+  {
+    description,
+    back,
+    keyOf,
+    order,
+  }: { description: string; back: string; keyOf: (object: Shape) => string; order?: Order },
 ) {
   const model = MODELS[name] as Model;
   return t.field({
     type: connection as never,
     directives: { leads: { back } },
     description,
-    args: listArguments(t, model, inputs.get(name)!) as never,
+    args: listArguments(t, model, inputs.get(name)!, order) as never,
     resolve: (async (object: Shape, args: unknown, context: RequestContext) => {
       const key = keyOf(object);
-      const { condition, reader } = rowReader(name, args as ListArguments, (request) =>
-        loaders(context).listOf(name, parent, request).load(key),
-      );
+      const list = (request: ListRequest) => loaders(context).listOf(name, parent, request).load(key);
+      const { condition, reader } = rowReader(name, args as ListArguments, list, order);
       const { page, read, edgeOf } = reader;
       return {
         ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),

@@ -19,6 +19,7 @@ import { addMemory } from './memory.ts';
 import { addNodeInterface, addNodes } from './node.ts';
 import { addOutbox } from './outbox.ts';
 import { addAudit, addTenant, addUsage } from './records.ts';
+import { addSessions } from './sessions.ts';
 import { addShares } from './shares.ts';
 import { addStubs } from './stubs.ts';
 
@@ -70,6 +71,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addFacets(parts);
   addIndexing(parts);
   addMemory(parts);
+  addSessions(parts);
   addArtifacts(parts);
   addUsage(parts);
   addAudit(parts);

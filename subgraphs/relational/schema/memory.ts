@@ -4,9 +4,9 @@ import { RELATIONAL } from '../bounds.ts';
 import type { MemoryFactRow } from '../driver.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { checkId, memoryFactId, noSuch } from '#subgraphs/shared/ids.ts';
+import { checkId, memoryFactId } from '#subgraphs/shared/ids.ts';
 import { checkName, checkText, optionalText } from '../input.ts';
-import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { checkRun, entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { waitedFields, waiting, waitInputs, type Waited, type WaitInput } from './indexing.ts';
 import { addMutation } from './mutation.ts';
 
@@ -130,9 +130,9 @@ interface History {
 
 /** @throws CodedError `BAD_USER_INPUT`, and `NOT_FOUND` for a run that there is not */
 async function checkHistory(
-  { runs }: SchemaParts,
+  parts: SchemaParts,
   context: RequestContext,
-  { runId = null, validFrom = null, validUntil = null, supersedes = null }: History,
+  { runId, validFrom = null, validUntil = null, supersedes = null }: History,
   { agentId, key }: Pick<MemoryFactRow, 'agentId' | 'key'>,
 ): Promise<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>> {
   if (validFrom !== null && validUntil !== null && validUntil <= validFrom)
@@ -144,9 +144,5 @@ async function checkHistory(
         hint: 'Leave `supersedes` out: remembering a key again replaces its value. Or remember it under another key.',
       });
   }
-  if (runId !== null) {
-    checkId('Run', runId);
-    if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw noSuch('Run', runId);
-  }
-  return { runId, validFrom, validUntil, supersedesId: supersedes };
+  return { runId: await checkRun(parts, context, runId), validFrom, validUntil, supersedesId: supersedes };
 }

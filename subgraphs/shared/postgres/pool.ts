@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
-import type { RequestContext } from '../context.ts';
+import type { Principal, RequestContext } from '../context.ts';
 import { isTenantId } from '../tenant-id.ts';
 import { CodedError, storeTimeout } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
@@ -32,8 +32,8 @@ export interface PoolOptions extends Omit<BoundValues<typeof POSTGRES>, 'replica
   readonly address: PostgresAddress;
   readonly preparedStatements: boolean;
   readonly onIdleError?: (error: Error) => void;
-  /** Settings of each transaction, besides the tenant. @default none */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** Settings of each transaction, besides the tenant: the same for all, or its caller's. @default none */
+  readonly settings?: Readonly<Record<string, string | ((caller: Principal) => string)>>;
   /** How its errors are told. @default as those of the project's own PostgreSQL */
   readonly errorOf?: (error: unknown) => Error;
 }
@@ -85,7 +85,7 @@ export class PostgresPool {
   readonly #prepared: PreparedStatements | undefined;
   readonly #errorOf: (error: unknown) => Error;
   /** Sets what each transaction has of its own; the tenant is its last parameter. */
-  readonly #setting: { readonly text: string; readonly values: readonly string[] };
+  readonly #setting: { readonly text: string; readonly values: (caller: Principal) => string[] };
   #closing: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
@@ -95,7 +95,13 @@ export class PostgresPool {
     const texts = [...settings.map(([name]) => name), 'app.tenant_id'].map(
       (name, index) => `set_config('${name}', $${index + 1}, true)`,
     );
-    this.#setting = { text: `SELECT ${texts.join(', ')}`, values: settings.map(([, value]) => value) };
+    this.#setting = {
+      text: `SELECT ${texts.join(', ')}`,
+      values: (caller) => [
+        ...settings.map(([, value]) => (typeof value === 'string' ? value : value(caller))),
+        caller.tenantId,
+      ],
+    };
     this.#prepared = options.preparedStatements ? new PreparedStatements() : undefined;
     this.#pool = new pg.Pool({
       Client: options.address.clientClass(),
@@ -246,7 +252,7 @@ export class PostgresPool {
       // Not awaited one by one: the pipeline sends them together. Each has a handler, so none can reject unheard.
       const opening = settle(
         run(`BEGIN${readOnly === true ? ' READ ONLY' : ''}${role === undefined ? '' : `; SET LOCAL ROLE ${role}`}`),
-        run(this.#setting.text, [...this.#setting.values, principal.tenantId]),
+        run(this.#setting.text, this.#setting.values(principal)),
       );
       const tx: Transaction = {
         query: async <Row>({ sql, parameters }: Statement) =>

@@ -5,14 +5,15 @@
  */
 import type pg from 'pg';
 import type { CompiledQuery } from 'kysely';
-import { requireSystem, type RequestContext } from '../context.ts';
+import { requireSystem, type Principal, type RequestContext } from '../context.ts';
 import { messageWithHint } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { POSTGRES } from './bounds.ts';
+import { seesEveryUser } from '../scopes.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
-import { PostgresPool, type PoolUse, type Statement, type Transaction } from './pool.ts';
+import { PostgresPool, type PoolOptions, type PoolUse, type Statement, type Transaction } from './pool.ts';
 import { ReadReplica, type ReplicaState } from './replica.ts';
 import type { StoreHealth } from '../subgraph.ts';
 
@@ -49,6 +50,12 @@ export interface ReadOptions {
   replica?: boolean;
 }
 
+/** Whose data a caller sees where it is a user's and not the whole tenant's: policies of such tables go by these. */
+const SETTINGS: PoolOptions['settings'] = {
+  'app.subject': ({ subject }: Principal) => subject,
+  'app.every_subject': (caller: Principal) => (seesEveryUser(caller) ? 'on' : ''),
+};
+
 export class Postgres {
   readonly #pool: PostgresPool;
   readonly #replicaPool: PostgresPool | undefined;
@@ -68,7 +75,7 @@ export class Postgres {
       preparedStatements = true,
       onIdleError,
     } = options;
-    const shared = { poolSize, statementTimeoutMs, idleMs, preparedStatements, onIdleError };
+    const shared = { poolSize, statementTimeoutMs, idleMs, preparedStatements, onIdleError, settings: SETTINGS };
     this.#pool = new PostgresPool({ ...shared, connectTimeoutMs, address: new PostgresAddress(options.url) });
     if (options.replicaUrl !== undefined) {
       // The primary can answer as well, so the replica is not waited for.

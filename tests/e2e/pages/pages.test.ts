@@ -18,6 +18,13 @@ const LISTS: Record<string, readonly string[]> = {
     '{ memoryFacts(orderBy: [{ field: SOURCE }], ARGUMENTS) { PAGE } }',
     '{ memoryFacts(orderBy: [{ field: SOURCE, direction: DESC }, { field: KEY }], ARGUMENTS) { PAGE } }',
   ],
+  'Query.sessions': [
+    '{ sessions(ARGUMENTS) { PAGE } }',
+    '{ sessions(orderBy: [{ field: UPDATED_AT }], ARGUMENTS) { PAGE } }',
+  ],
+  'Query.messages': ['{ messages(ARGUMENTS) { PAGE } }'],
+  'Session.messages': ['query($session: ID!) { session(id: $session) { messages(ARGUMENTS) { PAGE } } }'],
+  'Agent.sessions': ['query($agent: ID!) { agent(id: $agent) { sessions(ARGUMENTS) { PAGE } } }'],
   'Query.agents': ['{ agents(ARGUMENTS) { PAGE } }'],
   'Query.artifacts': ['{ artifacts(ARGUMENTS) { PAGE } }'],
   'Query.auditEntries': ['{ auditEntries(ARGUMENTS) { PAGE } }'],
@@ -153,6 +160,19 @@ beforeAll(async () => {
       input: { agentId: ids['agent'], key: `of the agent ${i}`, value: 'v' },
     });
   }
+  for (let i = 0; i < 5; i++) {
+    const { createSession } = await ask(
+      'mutation($agent: ID!) { createSession(input: { agentId: $agent }) { session { id } } }',
+      { agent: ids['agent'] },
+    );
+    ids['session'] = createSession.session.id;
+  }
+  await ask('mutation($input: AppendMessagesInput!) { appendMessages(input: $input) { session { id } } }', {
+    input: {
+      sessionId: ids['session'],
+      messages: Array.from({ length: 8 }, (_, n) => ({ role: 'USER', content: `${n}` })),
+    },
+  });
   ids['file'] = 'made/all.md';
   await ask('mutation($input: PutObjectInput!) { putObject(input: $input) { object { key } } }', {
     input: { key: ids['file'], mediaType: 'text/markdown', content: 'All.', encoding: 'UTF8' },

@@ -256,6 +256,9 @@ function trySqlite(): Promise<void> {
   })());
 }
 
+/** The session of agents.md, which a later block goes on with. */
+let sessionId: string | undefined;
+
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
   [
@@ -425,6 +428,40 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     async ({ text, answer }) => {
       expect(await asked(text, JSON.parse(answer!) as object)).toMatchObject({
         memoryFacts: { nodes: [{ key: 'editor', value: 'The user writes everything in vim.', source: 'user' }] },
+      });
+    },
+  ],
+  [
+    /^mutation BeginSession/,
+    'graphql',
+    async ({ text }) => {
+      const begin = async () => ((await asked(text)) as { createSession: { session: { id: string } } }).createSession;
+      const { session } = await begin();
+      expect(session).toEqual({ id: expect.stringMatching(/^ses_/), messageCount: 0 });
+      expect((await begin()).session.id).toBe(session.id);
+      sessionId = session.id;
+    },
+  ],
+  [
+    /^mutation Say/,
+    'graphql',
+    async ({ text }) => {
+      const said = { messages: [1, 2, 3, 4].map((sequence) => ({ sequence, tokens: expect.any(Number) as number })), session: { messageCount: 4 } }; // prettier-ignore
+      for (let time = 0; time < 2; time += 1)
+        expect(await asked(text, { sessionId })).toEqual({ appendMessages: said });
+    },
+  ],
+  [
+    /^query Said/,
+    'graphql',
+    async ({ text }) => {
+      const told = (await asked(text, { sessionId })) as {
+        session: { messages: { nodes: object[] } };
+        messages: object;
+      };
+      expect(told.session.messages.nodes).toHaveLength(4);
+      expect(told.messages).toEqual({
+        nodes: [{ content: 'Which berth is free tonight?', session: { id: sessionId, title: 'Berths' } }],
       });
     },
   ],

@@ -22,7 +22,7 @@ export const API = buildSchema(
 
 /** Root fields that are asked for what comes behind the first things that they lead to, as well. */
 const FAR =
-  'rotateApiKey agent document documentFacets chunk entity facets shortestPath run memoryFact artifact generate generateStream rerank tenantEvents object'.split(
+  'rotateApiKey agent document documentFacets chunk entity facets shortestPath run memoryFact artifact generate generateStream rerank tenantEvents object session'.split(
     ' ',
   );
 

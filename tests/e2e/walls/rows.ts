@@ -51,7 +51,7 @@ export async function definerFunctions(database: pg.Client): Promise<string[]> {
 /** A connection of a user who is nothing but a member of the application's role. */
 export interface ApplicationConnection extends AsyncDisposable {
   readonly client: pg.Client;
-  /** Runs a statement in a transaction of its own, which is rolled back. @param tenant none is named where it is undefined */
+  /** Runs a statement in a transaction of its own, which is rolled back, as one who sees all users. @param tenant none is named where it is undefined */
   run(tenant: string | undefined, sql: string, values?: unknown[]): Promise<pg.QueryResult>;
 }
 
@@ -72,7 +72,11 @@ export async function connectAsApplication(database: pg.Client, url: string): Pr
     run: async (tenant, sql, values) => {
       await client.query(`BEGIN; SET LOCAL ROLE ${TENANT_ROLE}`);
       try {
-        if (tenant !== undefined) await client.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenant]);
+        if (tenant !== undefined)
+          await client.query(
+            `SELECT set_config('app.tenant_id', $1, true), set_config('app.every_subject', 'on', true)`,
+            [tenant],
+          );
         return await client.query(sql, values);
       } finally {
         await client.query('ROLLBACK');

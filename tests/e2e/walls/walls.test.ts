@@ -214,7 +214,16 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
       const second = await read();
       expect(leaks(second, marks, changed)).toEqual([]);
       // He has been somebody all the while: what he wrote is there.
-      for (const name of ['agents', 'documents', 'memoryFacts', 'usageRecords', 'auditEntries', 'apiKeys', 'runs'])
+      for (const name of [
+        'agents',
+        'documents',
+        'memoryFacts',
+        'sessions',
+        'usageRecords',
+        'auditEntries',
+        'apiKeys',
+        'runs',
+      ])
         expect(
           second.filter((each) => each.name === name && each.text.includes(STRANGERS_WORD)),
           name,
@@ -289,6 +298,8 @@ describe('a subgraph that runs apart, asked by whoever the gateway says', () => 
         Agent: world.agent,
         AgentVersion: world.version,
         MemoryFact: world.fact,
+        Session: world.session,
+        Message: world.message,
         Artifact: world.artifact,
         UsageRecord: world.usage,
         AuditEntry: world.audit,

@@ -43,6 +43,8 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     ...w.documents,
     w.chunk,
     w.fact,
+    w.session,
+    w.message,
     w.artifact,
     w.usage,
     w.audit,
@@ -78,6 +80,22 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       cursor('memoryFacts'),
       `{ agent: { id: { eq: ${literal(w.agent)} } } }`,
       `{ run: { id: { eq: ${literal(w.run)} } }, validUntil: { gte: "2000-01-01" } }`,
+    ),
+    session: [`(id: ${literal(w.session)})`],
+    sessions: pages(
+      `{ or: [{ agentId: { eq: ${literal(w.agent)} } }, { title: { ne: "x" } }, { id: { eq: ${literal(w.session)} } }] }`,
+      'UPDATED_AT',
+      cursor('sessions'),
+      `{ agent: { id: { eq: ${literal(w.agent)} } } }`,
+      `{ messages: { some: { id: { eq: ${literal(w.message)} } } } }`,
+    ),
+    message: [`(id: ${literal(w.message)})`],
+    messages: pages(
+      `{ or: [{ sessionId: { eq: ${literal(w.session)} } }, { runId: { eq: ${literal(w.run)} } }, { id: { eq: ${literal(w.message)} } }] }`,
+      'SEQUENCE',
+      cursor('messages'),
+      `{ session: { id: { eq: ${literal(w.session)} } } }`,
+      `{ run: { id: { eq: ${literal(w.run)} } } }`,
     ),
     artifact: [`(id: ${literal(w.artifact)})`],
     artifacts: pages(
@@ -169,9 +187,11 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
 
 const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Agent.memoryFacts': ['(where: { key: { ne: "x" } }, orderBy: [{ field: KEY, direction: ASC }], first: 5)'],
+  'Agent.sessions': ['(where: { title: { ne: "x" } }, orderBy: [{ field: CREATED_AT, direction: ASC }], first: 5)'],
   'Agent.runs': ['(where: { id: { ne: "x" } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 5)'],
   'Chunk.surrounding': ['(before: 2, after: 2)'],
   'Document.chunks': ['(where: { index: { gte: 0 } }, first: 5)'],
+  'Session.messages': ['(where: { role: { ne: SYSTEM } }, orderBy: [{ field: SEQUENCE, direction: DESC }], first: 5)'],
   'SearchEdge.highlights': ['(first: 2, around: 20)'],
   'Document.entities': ['(first: 5, kinds: ["thing"])'],
   'Document.summary': ['(maxSentences: 2)', '(method: MODEL)'],
@@ -215,6 +235,18 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(`key: ${literal(`${w.name} other key`)}, value: ${literal(word)}, supersedes: ${literal(w.fact)}`),
       input(
         `key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
+      ),
+    ],
+    createSession: [
+      input(`title: ${literal(word)}, agentId: ${literal(w.agent)}, metadata: { word: ${literal(word)} }`),
+      input(
+        `title: ${literal(word)}, userId: ${literal(`${w.name} user`)}, idempotencyKey: ${literal(`${w.name} chat`)}`,
+      ),
+    ],
+    updateSession: [input(`id: ${literal(w.session)}, title: ${literal(word)}, ended: false`)],
+    appendMessages: [
+      input(
+        `sessionId: ${literal(w.session)}, runId: ${literal(w.run)}, idempotencyKey: ${literal(`${w.name} twice`)}, messages: [{ role: USER, content: ${literal(word)} }]`,
       ),
     ],
     createArtifact: [
@@ -277,6 +309,7 @@ export function changingArguments(w: World, word: string): RootArguments {
     revokeShare: [input(`id: ${literal(w.share)}`)],
     revokeApiKey: [input(`id: ${literal(w.apiKey)}`)],
     forgetFact: [input(`id: ${literal(w.fact)}`)],
+    deleteSession: [input(`id: ${literal(w.session)}`)],
     deleteRelations: [input(`ids: [${literal(w.relation)}]`)],
     deleteEntities: [input(`ids: ${literal(w.entities)}`)],
     deleteObject: [input(`key: ${literal(w.objectKey)}`)],

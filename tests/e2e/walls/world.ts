@@ -12,6 +12,8 @@ export interface World {
   readonly agent: string;
   readonly version: string;
   readonly fact: string;
+  readonly session: string;
+  readonly message: string;
   readonly artifact: string;
   readonly objectKey: string;
   /** Of the first document's bytes. */
@@ -182,6 +184,29 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
       ...{ validFrom: '2026-01-01T00:00:00Z', validUntil: '2100-01-01T00:00:00Z' },
     },
   });
+  const session = await idOf(
+    `mutation ($input: CreateSessionInput!) { createSession(input: $input) { session { id } } }`,
+    'session.id',
+    { input: { agentId: agent.id, title: word, metadata: { word }, idempotencyKey: `${name} chat` } },
+  );
+  const { messages } = await one(
+    `mutation ($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id } } }`,
+    {
+      input: {
+        sessionId: session,
+        runId: run,
+        idempotencyKey: `${name} once`,
+        messages: [
+          { role: 'USER', content: text(word, 'Said'), name: word, metadata: { word } },
+          { role: 'ASSISTANT', toolCalls: [{ id: word }] },
+          { role: 'TOOL', content: word, toolCallId: word },
+        ],
+      },
+    },
+  );
+  await ask(`mutation ($input: UpdateSessionInput!) { updateSession(input: $input) { session { id } } }`, {
+    input: { id: session, ended: true },
+  });
   const usage = await idOf(
     `mutation ($input: RecordUsageInput!) { recordUsage(input: $input) { record { id } } }`,
     'record.id',
@@ -221,6 +246,8 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     agent: agent.id,
     version: agent.currentVersion.id,
     fact,
+    session,
+    message: messages[0].id,
     artifact,
     objectKey,
     fileKey,

@@ -23,6 +23,7 @@ import {
 import * as outbox from './outbox.ts';
 import * as reconcile from './reconcile.ts';
 import * as records from './records.ts';
+import * as sessions from './sessions.ts';
 import * as shares from './shares.ts';
 import { statement } from './sql.ts';
 
@@ -30,11 +31,19 @@ import { statement } from './sql.ts';
 export async function createPostgresDriver(postgres: Postgres): Promise<RelationalDriver> {
   await postgres.migrate('relational', new URL('../../migrations/', import.meta.url));
   return {
-    list: async (context, model, request) =>
-      await postgres.read(context, listStatement(model, request), { replica: true }),
-    count: async (context, model, where) =>
-      Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
-    aggregate: async (context, model, request) => await aggregate(postgres, context, model, request),
+    list: async (context, model, request) => {
+      const where = sessions.ofCaller(context, model, request.where);
+      return await postgres.read(context, listStatement(model, { ...request, where }), { replica: true });
+    },
+    count: async (context, model, where) => {
+      const own = sessions.ofCaller(context, model, where);
+      return Number((await postgres.read(context, countStatement(model, own), { replica: true }))[0]?.count ?? 0);
+    },
+    aggregate: async (context, model, request) =>
+      await aggregate(postgres, context, model, {
+        ...request,
+        where: sessions.ofCaller(context, model, request.where),
+      }),
     listOf: async (context, model, parent, ids, request) =>
       await postgres.read(context, listOfStatement(model, parent, ids, request), { replica: true }),
     countOf: async (context, model, parent, ids, where) => {
@@ -78,6 +87,10 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
 
     rememberFact: (...given) => records.rememberFact(postgres, ...given),
     forgetFact: (...given) => records.forgetFact(postgres, ...given),
+    createSession: (...given) => sessions.createSession(postgres, ...given),
+    updateSession: (...given) => sessions.updateSession(postgres, ...given),
+    appendMessages: (...given) => sessions.appendMessages(postgres, ...given),
+    deleteSession: (...given) => sessions.deleteSession(postgres, ...given),
     createApiKey: (...given) => keys.createApiKey(postgres, ...given),
     revokeApiKey: (...given) => keys.revokeApiKey(postgres, ...given),
     rotateApiKey: (...given) => keys.rotateApiKey(postgres, ...given),

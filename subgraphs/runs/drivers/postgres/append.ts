@@ -16,7 +16,7 @@ import {
   type StartRun,
 } from '../../driver.ts';
 import { isTerminal } from '../../events/event-types.ts';
-import { inputHash } from '../../events/idempotency.ts';
+import { inputHash } from '#subgraphs/shared/input-hash.ts';
 import { PatchedDocument, type JsonPatch } from '../../events/json-patch.ts';
 import { EventOrder, type OpenParts } from '../../events/order.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';

@@ -1,6 +1,6 @@
 /** Whether two writes under one idempotency key are the same write. */
 import { createHash } from 'node:crypto';
-import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { byValue, ExactNumber, writeJson } from './exact-number.ts';
 
 /** A digest of a JSON value that does not depend on the order of keys. */
 export function inputHash(value: unknown): string {

@@ -1,0 +1,246 @@
+/** Sessions and their messages. Whose they are, row-level security knows (migrations/0015_sessions.sql). */
+import { sql } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { conflict } from '#subgraphs/shared/errors.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { derivedId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
+import { inputHash } from '#subgraphs/shared/input-hash.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
+import { seesEveryUser } from '#subgraphs/shared/scopes.ts';
+import { RELATIONAL } from '../../bounds.ts';
+import type { AppendMessages, MessageRow, ModelName, NewSession, RelationalDriver, SessionRow } from '../../driver.ts';
+import { audit } from './audit.ts';
+import { rowsOf, selection, statement } from './sql.ts';
+
+/** What is a user's, and not the whole tenant's. */
+const OWNED: readonly ModelName[] = ['Session', 'Message'];
+
+/**
+ * A condition, and that what it is asked of is the caller's where that is all he may see. The policies say the same; said here, an index
+ * that begins with the user is read.
+ */
+export function ofCaller(
+  { principal }: RequestContext,
+  model: ModelName,
+  where: Condition | undefined,
+): Condition | undefined {
+  if (!OWNED.includes(model) || seesEveryUser(principal)) return where;
+  const own: Condition = { kind: 'compare', column: 'userId', operator: '=', value: principal.subject };
+  return where === undefined ? own : { kind: 'and', of: [own, where] };
+}
+
+export async function createSession(
+  postgres: Postgres,
+  context: RequestContext,
+  { agentId, userId, title, metadata, idempotencyKey: key }: NewSession,
+): Promise<SessionRow> {
+  const id =
+    key === null ? randomId('Session') : derivedId('Session', context.principal.tenantId, userId, agentId ?? '', key);
+  const hash = key === null ? null : inputHash({ title, metadata });
+  return await postgres.transaction(context, async (tx) => {
+    if (agentId !== null) await checkAgent(tx, agentId);
+    const [row] = await tx.query(
+      rowsOf(
+        'Session',
+        sql`
+          INSERT INTO relational.sessions (id, user_id, agent_id, title, metadata, input_hash)
+          VALUES (${id}, ${userId}, ${agentId}, ${title}, ${writeJson(metadata)}::jsonb, ${hash})
+          ON CONFLICT (tenant_id, id) DO NOTHING
+          RETURNING ${selection('Session')}`,
+      ),
+    );
+    if (row !== undefined) {
+      await audit(tx, context, [
+        { action: 'session.create', subjectType: 'Session', subjectId: id, details: { userId } },
+      ]);
+      return row;
+    }
+    // A new statement sees what the key's first use committed, also where the insert had to wait for it.
+    const [before] = await tx.query(
+      statement(sql<SessionRow & { inputHash: string }>`
+        SELECT ${selection('Session')}, input_hash AS "inputHash" FROM relational.sessions WHERE id = ${id}`),
+    );
+    // It may have been deleted since.
+    if (before === undefined) throw conflict('The session was deleted just now.', { hint: 'Begin it again.' });
+    const { inputHash: was, ...session } = before;
+    if (was !== hash)
+      throw conflict('The idempotency key has begun a session with another title or other metadata.', {
+        hint: 'Use a new key for a new session, or `updateSession`.',
+        extensions: { sessionId: id },
+      });
+    return session;
+  });
+}
+
+/** The tenant's own, or one that was shared with the caller's project. @throws CodedError `NOT_FOUND` */
+async function checkAgent(tx: Transaction, id: string): Promise<void> {
+  const found = await tx.query(
+    statement(
+      sql`SELECT FROM relational.agents WHERE id = ${id} UNION ALL SELECT FROM relational.shared_agents(${[id]}::text[])`,
+    ),
+  );
+  if (found.length === 0) throw noSuch('Agent', id);
+}
+
+export async function updateSession(
+  postgres: Postgres,
+  context: RequestContext,
+  id: string,
+  { title, metadata, ended }: Parameters<RelationalDriver['updateSession']>[2],
+): Promise<SessionRow> {
+  const changes = [
+    ...(title === undefined ? [] : [sql`title = ${title}`]),
+    ...(metadata === undefined ? [] : [sql`metadata = ${writeJson(metadata)}::jsonb`]),
+    // Ending again does not end it later.
+    ...(ended === undefined ? [] : [ended ? sql`ended_at = COALESCE(ended_at, now())` : sql`ended_at = NULL`]),
+    sql`updated_at = now()`,
+  ];
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(
+      rowsOf(
+        'Session',
+        sql`UPDATE relational.sessions SET ${sql.join(changes)} WHERE id = ${id} RETURNING ${selection('Session')}`,
+      ),
+    );
+    if (row === undefined) throw noSuch('Session', id);
+    const fields = Object.entries({ title, metadata, ended }).flatMap(([name, given]) =>
+      given === undefined ? [] : [name],
+    );
+    await audit(tx, context, [
+      { action: 'session.update', subjectType: 'Session', subjectId: id, details: { fields } },
+    ]);
+    return row;
+  });
+}
+
+export async function appendMessages(
+  postgres: Postgres,
+  context: RequestContext,
+  append: AppendMessages,
+): Promise<{ session: SessionRow; messages: MessageRow[] }> {
+  const { sessionId, runId, messages, idempotencyKey } = append;
+  return await postgres.transaction(context, async (tx) => {
+    // Whoever else appends waits here: numbers have no gaps, and none is given twice.
+    const [session] = await tx.query(
+      rowsOf(
+        'Session',
+        sql`SELECT ${selection('Session')} FROM relational.sessions WHERE id = ${sessionId} FOR UPDATE`,
+      ),
+    );
+    if (session === undefined) throw noSuch('Session', sessionId);
+    // How tokens are estimated may change.
+    const given = messages.map(({ tokens: _, ...message }) => message);
+    const hash = idempotencyKey === null ? null : inputHash({ runId, messages: given });
+    const before = hash === null ? undefined : await earlierAppend(tx, append, hash);
+    if (before !== undefined) return { session, messages: before };
+    checkAppend(session, append);
+    const [first, last] = [session.messageCount + 1, session.messageCount + messages.length];
+    const rows = messages.map(({ toolCalls, toolCallId, ...message }, index) => ({
+      ...message,
+      id: randomId('Message'),
+      sequence: first + index,
+      tool_calls: toolCalls,
+      tool_call_id: toolCallId,
+    }));
+    // Sent together: the lock is held for one round trip.
+    const [stored, [updated]] = await Promise.all([
+      tx.query(
+        rowsOf(
+          'Message',
+          sql`
+            INSERT INTO relational.messages
+              (id, session_id, user_id, sequence, role, content, name, tool_calls, tool_call_id, metadata, run_id, tokens)
+            SELECT id, ${sessionId}, ${session.userId}, sequence, role, content, name, tool_calls, tool_call_id, metadata, ${runId}, tokens
+            FROM json_to_recordset(${writeJson(rows)}::json) AS message(
+              id text, sequence integer, role text, content text, name text, tool_calls jsonb, tool_call_id text, metadata jsonb, tokens integer)
+            RETURNING ${selection('Message')}`,
+        ),
+      ),
+      tx.query(
+        rowsOf(
+          'Session',
+          sql`UPDATE relational.sessions SET message_count = ${last}, updated_at = now() WHERE id = ${sessionId} RETURNING ${selection('Session')}`,
+        ),
+      ),
+      hash === null
+        ? []
+        : tx.query(
+            statement(sql`
+              INSERT INTO relational.message_appends (session_id, user_id, idempotency_key, input_hash, first_sequence, last_sequence)
+              VALUES (${sessionId}, ${session.userId}, ${idempotencyKey}, ${hash}, ${first}, ${last})`),
+          ),
+      audit(tx, context, [
+        { action: 'session.append', subjectType: 'Session', subjectId: sessionId, details: { first, last } },
+      ]),
+    ]);
+    return { session: updated!, messages: stored.sort((left, right) => left.sequence - right.sequence) };
+  });
+}
+
+/** What the same key appended before. @throws CodedError `CONFLICT` where it were other messages */
+async function earlierAppend(
+  tx: Transaction,
+  { sessionId, idempotencyKey }: AppendMessages,
+  hash: string,
+): Promise<MessageRow[] | undefined> {
+  const [before] = await tx.query(
+    statement(sql<{ inputHash: string; firstSequence: number; lastSequence: number }>`
+      SELECT input_hash AS "inputHash", first_sequence AS "firstSequence", last_sequence AS "lastSequence"
+      FROM relational.message_appends WHERE session_id = ${sessionId} AND idempotency_key = ${idempotencyKey}`),
+  );
+  if (before === undefined) return undefined;
+  const { inputHash: was, ...extensions } = before;
+  if (was !== hash)
+    throw conflict('The idempotency key has appended other messages to this session.', {
+      hint: 'Use a new key for a new append.',
+      extensions,
+    });
+  return await tx.query(
+    rowsOf(
+      'Message',
+      sql`SELECT ${selection('Message')} FROM relational.messages WHERE session_id = ${sessionId}
+          AND sequence BETWEEN ${before.firstSequence} AND ${before.lastSequence} ORDER BY sequence`,
+    ),
+  );
+}
+
+function checkAppend(
+  { messageCount, endedAt }: SessionRow,
+  { messages, expectedSequence }: Pick<AppendMessages, 'messages' | 'expectedSequence'>,
+): void {
+  const extensions = { lastSequence: messageCount };
+  if (endedAt !== null)
+    throw conflict('The session has ended; nothing can be appended.', {
+      hint: 'Go on in another, or `updateSession(input: { ended: false })`.',
+      extensions,
+    });
+  if (expectedSequence !== null && expectedSequence !== messageCount)
+    throw conflict(`The session's last message is ${messageCount}, not ${expectedSequence}.`, {
+      hint: 'Read the messages since, then append with the present `expectedSequence`.',
+      extensions,
+    });
+  if (messageCount + messages.length > RELATIONAL.sessionMessages)
+    throw conflict(`A session holds at most ${RELATIONAL.sessionMessages} messages; this one has ${messageCount}.`, {
+      hint: 'Go on in another.',
+      extensions,
+    });
+}
+
+export async function deleteSession(postgres: Postgres, context: RequestContext, id: string): Promise<SessionRow> {
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(
+      rowsOf('Session', sql`DELETE FROM relational.sessions WHERE id = ${id} RETURNING ${selection('Session')}`),
+    );
+    if (row === undefined) throw noSuch('Session', id);
+    await audit(tx, context, [
+      {
+        action: 'session.delete',
+        subjectType: 'Session',
+        subjectId: id,
+        details: { userId: row.userId, messages: row.messageCount },
+      },
+    ]);
+    return row;
+  });
+}
