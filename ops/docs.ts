@@ -1,6 +1,7 @@
 /** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md, docs/errors.md, docs/scopes.md and the JSON Schema of sources from the tables that the code uses. */
 import { parseArgs } from 'node:util';
 import { CONFIG } from './config/bounds.ts';
+import { DOCTOR } from './doctor/bounds.ts';
 import { COMPARE } from './compare/bounds.ts';
 import { PERSIST } from './persist/bounds.ts';
 import { EMBEDDED } from './embedded/bounds.ts';
@@ -28,6 +29,7 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   INTROSPECT,
   KEYS,
   CONFIG,
+  DOCTOR,
   COMPARE,
   PERSIST,
   INIT,

@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   reindex: 'ops/reindex.ts',
   keys: 'ops/keys.ts',
   config: 'ops/config.ts',
+  doctor: 'ops/doctor.ts',
   compose: 'ops/compose.ts',
   persist: 'ops/persist.ts',
   'sources-init': 'ops/sources-init.ts',

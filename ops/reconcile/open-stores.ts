@@ -89,8 +89,12 @@ export async function openStores(
   }
 }
 
-/** @returns where it listens */
-async function startEmbedded({ dataDir }: Config, log: Logger, endings: Endings): Promise<string> {
+/**
+ * Starts the embedded PostgreSQL of a data folder that no server has; it ends with `endings`.
+ * @returns where it listens
+ * @throws EmbeddedStoreError
+ */
+export async function startEmbedded({ dataDir }: Config, log: Logger, endings: Endings): Promise<string> {
   const lock = await lockDataFolder(
     dataDir,
     'If that is a server, it is starting or stopping: run this again once it has. Or stop that process.',

@@ -12,6 +12,7 @@ import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/sh
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { Examination } from '#subgraphs/shared/examination.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 export type Properties = { [key: string]: JsonValue };
@@ -288,6 +289,8 @@ export interface GraphDriver {
 
   /** Probes the stores; never throws. */
   health(): Promise<StoreHealth[]>;
+  /** Looks closer at the store. @throws CodedError */
+  examine?(): Promise<Examination>;
 
   /** Ends the clients that the driver made itself. */
   close(): Promise<void>;

@@ -52,6 +52,7 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
       },
     },
     health: () => driver.health(),
+    ...(driver.examine === undefined ? {} : { examine: () => driver.examine!() }),
     close: () => driver.close(),
   };
 }

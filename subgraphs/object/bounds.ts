@@ -150,6 +150,11 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
     default: 1_000,
   },
   probeTimeoutMs: { what: 'How long S3 may take to answer a health probe.', unit: 'ms', default: 1_000 },
+  examineTimeoutMs: {
+    what: 'How long S3 may take for what `npm run doctor` writes, reads and removes.',
+    unit: 'ms',
+    default: 5_000,
+  },
   socketWarningMs: {
     what: 'After how long the client library logs that requests wait for a free connection.',
     unit: 'ms',

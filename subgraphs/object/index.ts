@@ -45,6 +45,7 @@ export async function createObject(config: ObjectConfig, { shares }: ObjectPorts
     routes,
     provides: { archiveSink },
     health: async () => [await driver.health()],
+    ...(driver.examine === undefined ? {} : { examine: () => driver.examine!() }),
     close: () => driver.close(),
   };
 }

@@ -169,6 +169,18 @@ function openRetention(
   return retention;
 }
 
+/** Redis and Temporal alone, for whoever looks at stores and mounts nothing; the caller closes what it is given. */
+export const besideTheLog = {
+  async redis(url: Secret) {
+    const { RedisWakeUps } = await import('./drivers/redis/wake-ups.ts');
+    return new RedisWakeUps(url);
+  },
+  async temporal(options: TemporalOptions) {
+    const { temporalWorkflows } = await import('./drivers/temporal/index.ts');
+    return temporalWorkflows(options);
+  },
+};
+
 async function openWakeUps(redisUrl: Secret | undefined, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {
   if (redisUrl === undefined) return new PostgresWakeUps(postgres, { log });
   // Loaded where it is used: most installations have no Redis.

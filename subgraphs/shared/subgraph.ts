@@ -1,6 +1,7 @@
 /** What every subgraph's `index.ts` returns, and what the gateway (or a server of its own) mounts. */
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from './context.ts';
+import type { Examination } from './examination.ts';
 import type { Ports } from './ports.ts';
 
 /** The subgraphs of this project, in the order in which supergraph.yaml lists them. */
@@ -46,6 +47,12 @@ export interface Subgraph {
   readonly provides: Partial<Ports>;
   /** Probes the stores; never throws, and answers within about a second. */
   health(): Promise<StoreHealth[]>;
+  /**
+   * Looks closer at the store than {@link health}: writes and takes away something of no tenant where that is the way to know
+   * whether it may. Absent where health tells all.
+   * @throws CodedError where the store cannot be asked
+   */
+  examine?(): Promise<Examination>;
   /** Ends timers and clients that this subgraph made (not those injected into it). Idempotent. */
   close(): Promise<void>;
 }

@@ -173,6 +173,8 @@ export interface VectorDriver {
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
   health(): Promise<StoreHealth>;
+  /** Which version the server is. @throws CodedError */
+  version?(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -87,6 +87,22 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
       const progress = renewal?.progress;
       return [progress === undefined || health.state !== 'ok' ? health : { ...health, detail: progress }];
     },
+    examine: async () => {
+      const plan = await renewer?.plan(false);
+      const version = await driver.version?.();
+      if (plan === undefined) return { version, findings: [] };
+      const { was, to, total } = plan;
+      return {
+        version,
+        findings: [
+          {
+            level: 'warning',
+            what: `${total} stored texts were embedded by ${was}, and ${to.model} with ${to.dimensions} dimensions embeds now: searches by meaning are refused.`,
+            remedy: 'Run `npm run reindex`, or set EMBEDDING_MODEL back.',
+          },
+        ],
+      };
+    },
     close: async () => {
       await renewal?.close();
       await driver.close();

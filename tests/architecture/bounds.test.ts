@@ -14,6 +14,7 @@ import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
 import { MCP } from '#ops/mcp/bounds.ts';
 import { CONFIG } from '#ops/config/bounds.ts';
+import { DOCTOR } from '#ops/doctor/bounds.ts';
 import { KEYS } from '#ops/keys/bounds.ts';
 import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
@@ -200,6 +201,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   INTROSPECT,
   KEYS,
   CONFIG,
+  DOCTOR,
   COMPARE,
   PERSIST,
   INIT,

@@ -10,6 +10,7 @@ import type { BoundValues } from '../bound.ts';
 import { NEO4J } from './bounds.ts';
 import { checkNeo4jVersion, toNeo4jError } from './errors.ts';
 import { reveal, type Secret } from '../secret.ts';
+import type { Examination } from '../examination.ts';
 import type { StoreHealth } from '../subgraph.ts';
 
 /** Bounds are said in `NEO4J` (./bounds.ts), with their defaults. */
@@ -120,6 +121,37 @@ export class Neo4jClient {
       return { store: 'neo4j', state: 'down', detail: messageWithHint(toNeo4jError(error)) };
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Looks closer: which version it is, and whether its user may write. Creates the schema, as {@link health} does; a node that it
+   * writes is gone with the transaction.
+   * @throws CodedError
+   */
+  async examine(): Promise<Examination> {
+    try {
+      await this.#prepare();
+      const { agent } = await this.#client().getServerInfo({ database: this.#options.database });
+      const version = agent?.replace(/^Neo4j\//, '');
+      const session = this.#session();
+      try {
+        const began = Date.now();
+        const { records } = await session.executeWrite((tx) =>
+          tx.run('CREATE (n) DELETE n RETURN datetime.statement().epochMillis AS now'),
+        );
+        // The middle of the round trip, at most half of it away from the truth.
+        const now = Number(records[0]?.get('now'));
+        return { version, findings: [], clockAheadMs: Math.round(now - (began + Date.now()) / 2) };
+      } catch (error) {
+        if (!String((error as { code?: unknown }).code).startsWith('Neo.ClientError.Security.')) throw error;
+        const remedy = 'Give the user in NEO4J_USERNAME the role `editor` or more on the database.';
+        return { version, findings: [{ level: 'fault', what: 'The user may not write.', remedy }] };
+      } finally {
+        await session.close();
+      }
+    } catch (error) {
+      throw toNeo4jError(error);
     }
   }
 

@@ -45,41 +45,72 @@ export async function ensureRoles(client: pg.ClientBase): Promise<void> {
   }
 }
 
+interface MigrationFile {
+  readonly name: string;
+  readonly sql: string;
+  readonly checksum: string;
+}
+
+/** The files of a folder beside what a database says was applied. */
+export interface MigrationState {
+  /** Not applied yet, in their order. */
+  readonly pending: readonly MigrationFile[];
+  /** Names of what was applied and is in no file: by a newer version. */
+  readonly newer: readonly string[];
+  /** Names of files that were changed after they had been applied. */
+  readonly changed: readonly string[];
+}
+
+/**
+ * Compares; changes nothing.
+ * @param schema whose migrations they are; one that does not exist has applied none
+ */
+export async function migrationState(client: pg.ClientBase, schema: string, folder: URL): Promise<MigrationState> {
+  const { rows: tables } = await client.query(`SELECT to_regclass($1) IS NOT NULL AS exists`, [`${schema}.migrations`]);
+  const { rows } = (tables[0] as { exists: boolean }).exists
+    ? await client.query<{ name: string; checksum: string }>(`SELECT name, checksum FROM ${schema}.migrations`)
+    : { rows: [] };
+  const checksums = new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  const names = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
+  const [pending, changed]: [MigrationFile[], string[]] = [[], []];
+  for (const name of names) {
+    const sql = await readFile(new URL(name, folder), 'utf8');
+    const checksum = createHash('sha256').update(sql).digest('hex');
+    const before = checksums.get(name);
+    if (before === undefined) pending.push({ name, sql, checksum });
+    else if (before !== checksum) changed.push(name);
+  }
+  return { pending, newer: [...checksums.keys()].filter((name) => !names.includes(name)), changed };
+}
+
 /** Applies the files of `folder` that `schema` has not seen yet. */
 export async function runMigrations(client: pg.ClientBase, schema: string, folder: URL): Promise<void> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
-  const known = new Set(files);
   await locked(client, async () => {
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
     await client.query(
       `CREATE TABLE IF NOT EXISTS ${schema}.migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
     );
     await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${TENANT_ROLE}, ${SYSTEM_ROLE}`);
-    const applied = await client.query<{ name: string; checksum: string }>(
-      `SELECT name, checksum FROM ${schema}.migrations`,
-    );
-    const checksums = new Map(applied.rows.map((row) => [row.name, row.checksum]));
-    for (const name of checksums.keys()) {
-      if (!known.has(name)) {
-        throw new CodedError('STORE_UNAVAILABLE', `The database was migrated by a newer version (${schema}/${name}).`, {
+    const { pending, newer, changed } = await migrationState(client, schema, folder);
+    if (newer.length > 0) {
+      throw new CodedError(
+        'STORE_UNAVAILABLE',
+        `The database was migrated by a newer version (${schema}/${newer[0]}).`,
+        {
           hint: 'Start that version, or restore a backup made before it.',
-        });
-      }
+        },
+      );
     }
-    for (const name of files) {
-      const sql = await readFile(new URL(name, folder), 'utf8');
-      const checksum = createHash('sha256').update(sql).digest('hex');
-      const before = checksums.get(name);
-      if (before === checksum) continue;
-      if (before !== undefined) {
-        throw new CodedError(
-          'STORE_UNAVAILABLE',
-          `The migration ${schema}/${name} was changed after it had been applied.`,
-          {
-            hint: 'Migrations are forward only: undo the change and write a new file.',
-          },
-        );
-      }
+    if (changed.length > 0) {
+      throw new CodedError(
+        'STORE_UNAVAILABLE',
+        `The migration ${schema}/${changed[0]} was changed after it had been applied.`,
+        {
+          hint: 'Migrations are forward only: undo the change and write a new file.',
+        },
+      );
+    }
+    for (const { name, sql, checksum } of pending) {
       await client.query('BEGIN');
       try {
         await client.query(`SET LOCAL search_path TO ${schema}, public; SET LOCAL statement_timeout TO 0`);

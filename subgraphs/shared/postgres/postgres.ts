@@ -13,6 +13,8 @@ import { seesEveryUser } from '../scopes.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
+import { examinePostgres } from './examine.ts';
+import type { Examination } from '../examination.ts';
 import { PostgresPool, type PoolOptions, type PoolUse, type Statement, type Transaction } from './pool.ts';
 import { ReadReplica, type ReplicaState } from './replica.ts';
 import type { StoreHealth } from '../subgraph.ts';
@@ -217,6 +219,27 @@ export class Postgres {
       return { store: 'postgres', state: 'ok', latencyMs, ...(detail === undefined ? {} : { detail }) };
     } catch (error) {
       return { store: 'postgres', state: 'down', detail: messageWithHint(error) };
+    }
+  }
+
+  /**
+   * Looks closer: version, rights, roles, migrations, row-level security, clock. Changes nothing.
+   * @param migrations the folder of each schema's
+   * @param options.superuser whether its user is meant to be one, as that of the embedded server is
+   * @throws CodedError where the server cannot be asked
+   */
+  async examine(
+    migrations: Readonly<Record<string, URL>>,
+    { superuser = false }: { superuser?: boolean } = {},
+  ): Promise<Examination> {
+    let client: pg.Client | undefined;
+    try {
+      client = await this.#pool.alone();
+      return await examinePostgres(client, migrations, superuser);
+    } catch (error) {
+      throw toStoreError(error);
+    } finally {
+      await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
     }
   }
 

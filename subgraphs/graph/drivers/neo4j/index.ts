@@ -54,6 +54,7 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
     indexDocuments: (context, documents) =>
       transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
     health: async () => [await client.health()],
+    examine: () => client.examine(),
     close: () => client.close(),
   };
 }

@@ -2,6 +2,7 @@
  * Objects in a bucket of an S3 server (MinIO, Ceph, AWS), under `<tenant>/<key>`. Clients fetch and upload bytes at the
  * server itself, with presigned URLs.
  */
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
@@ -13,7 +14,8 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { Examination, Finding } from '#subgraphs/shared/examination.ts';
 import { s3Client } from '#subgraphs/shared/s3/client.ts';
 import { isAbsent } from '#subgraphs/shared/s3/fault.ts';
 import { reveal } from '#subgraphs/shared/secret.ts';
@@ -200,6 +202,43 @@ class S3Driver implements ObjectDriver {
     } catch (error) {
       return { store: this.store, state: 'down' as const, detail: messageWithHint(s3Error(error, this.#bucket)) };
     }
+  }
+
+  async examine(): Promise<Examination> {
+    const key = { Bucket: this.#bucket, Key: `.tributary-examination/${randomUUID()}` };
+    const abortSignal = AbortSignal.timeout(OBJECT.examineTimeoutMs);
+    const findings: Finding[] = [];
+    const attempt = async (does: string, send: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        await send();
+        return true;
+      } catch (error) {
+        const told = s3Error(error, this.#bucket);
+        const remedy = told instanceof CodedError ? told.extensions.hint : undefined;
+        findings.push({
+          level: 'fault',
+          what: `The bucket ${JSON.stringify(this.#bucket)} cannot be ${does}: ${(told as Error).message}`,
+          ...(remedy === undefined ? {} : { remedy }),
+        });
+        return false;
+      }
+    };
+    const written = await attempt('written to', () =>
+      this.#client.send(new PutObjectCommand({ ...key, Body: key.Key }), { abortSignal }),
+    );
+    if (written) {
+      await attempt('read from', async () => {
+        const { Body } = await this.#client.send(new GetObjectCommand(key), { abortSignal });
+        if ((await Body?.transformToString()) !== key.Key)
+          throw new CodedError('STORE_UNAVAILABLE', 'what was written a moment ago is not there.', {
+            hint: 'What answers at S3_ENDPOINT is no S3 server, or something stands before it that alters answers.',
+          });
+      });
+      await attempt('deleted from', () => this.#client.send(new DeleteObjectCommand(key), { abortSignal }));
+    }
+    // The client corrects its clock once a server has refused its time.
+    const offset = this.#client.config.systemClockOffset;
+    return { findings, ...(offset === 0 ? {} : { clockAheadMs: offset }) };
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { redisClient } from '#subgraphs/shared/redis/client.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
+import type { Examination } from '#subgraphs/shared/examination.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { RUNS } from '../../bounds.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../../streams/wake-ups.ts';
@@ -30,6 +31,8 @@ export class RedisWakeUps implements WakeUps {
   #heardAll = true;
   /** Whether the outage that lasts has been logged. */
   #outageLogged = false;
+  /** Why the connection failed, which commands that wait for it are not told. */
+  #lastError: unknown;
   #closed = false;
 
   /** @param url `redis://` or `rediss://`; asked again for user and password whenever the connection is made anew */
@@ -97,13 +100,21 @@ export class RedisWakeUps implements WakeUps {
     try {
       await this.#publisher.ping();
       return { store: 'redis', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-    } catch {
+    } catch (error) {
+      const why = String([error, this.#lastError]);
+      const refused = /WRONGPASS|NOAUTH|NOPERM|invalid (username|password)/i.test(why);
       return {
         store: 'redis',
         state: 'down',
-        detail: 'Redis does not answer: streams of runs are delayed by up to some seconds. Check REDIS_URL.',
+        detail: `Redis ${refused ? 'refused the user or password' : 'does not answer'}: streams of runs are delayed by up to some seconds. Check ${refused ? 'those in REDIS_URL' : 'REDIS_URL'}.`,
       };
     }
+  }
+
+  /** Which version the server is, where its user may ask. */
+  async examine(): Promise<Examination> {
+    const info = await this.#publisher.info('server').catch(() => '');
+    return { version: /^(?:redis|valkey)_version:(\S+)/m.exec(info)?.[1], findings: [] };
   }
 
   close(): Promise<void> {
@@ -115,7 +126,10 @@ export class RedisWakeUps implements WakeUps {
 
   #client(options: RedisOptions): Redis {
     const { backoffMs, maxBackoffMs } = this.#options;
-    return redisClient(this.#url, { backoffMs, maxBackoffMs, ...options }, (error) => this.#outage(error));
+    return redisClient(this.#url, { backoffMs, maxBackoffMs, ...options }, (error) => {
+      this.#lastError = error;
+      this.#outage(error);
+    });
   }
 
   #outage(error: unknown): void {

@@ -33,9 +33,11 @@ export class QdrantVectors implements VectorDriver {
   readonly store = 'qdrant';
   readonly #connection: QdrantConnection;
   readonly #generations: Generations;
+  readonly #called: string;
 
   constructor(options: QdrantOptions & { readonly checked?: number | undefined }, collection: string) {
     this.#connection = new QdrantConnection(options);
+    this.#called = collection;
     this.#generations = new Generations({ connection: this.#connection, collection, checked: options.checked });
   }
 
@@ -161,6 +163,10 @@ export class QdrantVectors implements VectorDriver {
     } catch (error) {
       return { store: 'qdrant', state: 'down', detail: messageWithHint(error) };
     }
+  }
+
+  async version(): Promise<string | undefined> {
+    return (await this.#connection.ask(this.#called, (client) => client.versionInfo())).version;
   }
 
   async close(): Promise<void> {
