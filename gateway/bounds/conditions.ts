@@ -1,7 +1,7 @@
 import { bounds } from '#subgraphs/shared/bound.ts';
 
 /** Bounds of conditions on what another store has. */
-export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', {
+export const CONDITIONS = bounds('gateway/conditions', 'planning', {
   pushed: {
     what: 'The most keys that one condition on another store becomes. With more, candidates of the list itself are looked at where they are fewer; past both the field fails with `QUERY_TOO_COSTLY`.',
     unit: 'keys',

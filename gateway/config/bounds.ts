@@ -29,7 +29,9 @@ export const boundVariables = (sections: Readonly<Record<string, string>>): Boun
       Object.values(entries).flatMap((bound): [string, z.ZodType][] => {
         if (bound.variable === undefined) return [];
         const { variable, what: description, default: value, min, max } = bound;
-        const meta = { section: sections[section]!, description };
+        const heading = sections[section];
+        if (heading === undefined) throw new Error(`${variable} stands under ${section}, which has no heading.`);
+        const meta = { section: heading, description };
         const schema = integer(min, max);
         return value === undefined
           ? [[variable, schema.optional().meta({ ...meta, absent: bound.absent })]]
