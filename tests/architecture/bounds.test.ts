@@ -45,6 +45,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/inference/drivers/openai/refusal.ts: value >= 400',
     'subgraphs/inference/drivers/openai/refusal.ts: /i, ',
     'subgraphs/inference/drivers/openai/refusal.ts: statusOfKind',
+    'subgraphs/inference/drivers/openai/rerank.ts: NOT_IMPLEMENTED',
     'subgraphs/inference/drivers/openai/rerank.ts: NOT_SERVED',
     'subgraphs/inference/drivers/openai/rerank.ts: REFUSED',
     'subgraphs/runs/drivers/temporal/index.ts: INVALID_ARGUMENT = ',

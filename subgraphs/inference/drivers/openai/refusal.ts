@@ -31,14 +31,28 @@ export function refusalOf(body: unknown, status: number): Refusal | undefined {
   const kind = [fields.type, fields.code, fields.error_type, fields.error_code]
     .filter((value) => typeof value === 'string')
     .join(' ');
-  const said = message
+  const said = withoutTraceback(message)
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/\b(?:sk|hf|gsk|dapi|key)[-_][\w*.-]{6,}/g, '[key]')
     .slice(0, INFERENCE.refusalCharacters);
   const named = status < 400 ? (statusIn(fields) ?? statusOfKind(kind || (RATE.exec(said)?.[0] ?? ''))) : status;
-  return { message: said, status: named, kind, excess: excessOf(said, kind, named, fields) };
+  const meant = MEANT.find(([pattern]) => pattern.test(`${kind} ${said}`))?.[1];
+  return { message: said, status: meant ?? named, kind, excess: excessOf(said, kind, named, fields) };
 }
+
+/** What LiteLLM says with 400 or 500 that has a status of its own: a key that it does not know, a model, a path. */
+const MEANT: readonly (readonly [RegExp, number])[] = [
+  [/\bno_db_connection\b/i, 401],
+  [/\binvalid model name passed in\b/i, 404],
+  [/\bunsupported provider\b/i, 501],
+];
+
+/** LiteLLM tells its callers where in its code it failed. */
+const withoutTraceback = (message: string): string => {
+  const at = message.indexOf('Traceback (most recent call last)');
+  return at < 0 ? message : message.slice(0, at);
+};
 
 /** The part of a body that is a refusal; undefined for an answer. */
 function unwrap(body: unknown): { message: string; fields: Fields } | undefined {
@@ -64,6 +78,9 @@ function unwrap(body: unknown): { message: string; fields: Fields } | undefined 
 /** The words in a message: a text, a text of JSON (Databricks), FastAPI's list of faults, or an object around them. */
 function wordsOf(value: unknown, depth = 0): string {
   if (typeof value === 'string') {
+    // LiteLLM's, of an object of Python.
+    const said = /^(?:\d{3}: )?\{'error': '(.*)'\}$/s.exec(value)?.[1];
+    if (said !== undefined) return said;
     if (depth > 3 || !/^\s*\{/.test(value)) return value;
     try {
       const inner = unwrap(JSON.parse(value) as unknown);

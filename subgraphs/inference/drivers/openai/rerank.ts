@@ -8,8 +8,10 @@ import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
 import { inputTokens } from './token-count.ts';
 
-/** Statuses of a server that does not know the path, or reranking. */
-const NOT_SERVED = new Set([404, 405, 501]);
+/** The status of a server that knows the path, and does not rerank. */
+const NOT_IMPLEMENTED = 501;
+/** Statuses of a server that does not know the path. */
+const NOT_SERVED = new Set([404, 405]);
 /** Statuses of a server that does not know the form; or does not accept this one request. */
 const REFUSED = new Set([400, 422]);
 
@@ -67,6 +69,9 @@ class OpenAIRerank implements RerankDriver {
         return answer;
       } catch (error) {
         const refusal = refusalIn(error);
+        // The path is known; the model that the operator has named is not.
+        if (refusal?.status === 404 && this.#model !== undefined && refusal.message.includes(this.#model)) throw error;
+        if (refusal?.status === NOT_IMPLEMENTED) break;
         if (refusal && REFUSED.has(refusal.status) && !/not support|unsupported/i.test(refusal.message)) refused = true;
         else if (!refusal || !(NOT_SERVED.has(refusal.status) || REFUSED.has(refusal.status))) throw error;
       }
