@@ -20,7 +20,7 @@ import { Asking, type ConditionBounds } from './asking.ts';
 import { declaredConditions } from './declared.ts';
 import { Evaluation } from './evaluation.ts';
 import { ConditionFailed } from './steps.ts';
-import { countConditions } from './count-conditions.ts';
+import { countConditions, withoutConditions } from './count-conditions.ts';
 import {
   filterPlaces,
   filtersOf,
@@ -34,7 +34,7 @@ import {
 } from './filter-places.ts';
 import { evaluatedPlace } from './evaluated-place.ts';
 import { nullFields } from './failed-fields.ts';
-import { foreignFields } from './order-levels.ts';
+import { foreignFields, withoutLinks } from './order-levels.ts';
 import { orderedList } from './ordered-list.ts';
 import { taken } from './taken-keys.ts';
 import { told, toldInParts, type ApproximateList } from './told.ts';
@@ -85,7 +85,7 @@ class ConditionsEngine implements Engine {
         : (operation) => {
             const conditional = this.#conditional(operation);
             return conditional === undefined
-              ? engine.executeIncrementally!(operation)
+              ? engine.executeIncrementally!(this.#ofStores(operation))
               : this.#run(operation, conditional, (rewritten) => engine.executeIncrementally!(rewritten));
           };
   }
@@ -132,7 +132,7 @@ class ConditionsEngine implements Engine {
     const filtered = this.#filtered(document, operationName);
     if (filtered === undefined) return undefined;
     const conditional = this.#asked(filtered, given);
-    if (conditional.count === 0 && !filtered.hasOwnArguments) return undefined;
+    if (conditional.count === 0) return undefined;
     const definitions = filtered.operation.variableDefinitions ?? [];
     return coerceInputs(this.schema, definitions, given ?? {}, 1).errors === undefined ? conditional : undefined;
   }
@@ -141,13 +141,24 @@ class ConditionsEngine implements Engine {
   #ofStores(operation: EngineOperation): EngineOperation {
     const { document, operationName, variables: given } = operation;
     const filtered = this.#filtered(document, operationName);
-    if (filtered?.sortsByNullable !== true) return operation;
+    if (filtered === undefined) return operation;
     const definitions = filtered.operation.variableDefinitions ?? [];
     if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return operation;
-    const { values } = this.#asked(filtered, given);
-    const worked = [...values].flatMap(([{ variable }, value]) => (value === undefined ? [] : [[variable, value]]));
-    const variables = { ...given, ...(Object.fromEntries(worked) as Variables) };
-    return { ...operation, document: filtered.rewritten(new Set()), variables };
+    const { values, variables } = this.#asked(filtered, given);
+    const worked = this.#ownOrders(filtered, variables);
+    for (const [{ variable, type }, value] of values)
+      if (value !== undefined) worked[variable] = withoutConditions(type, value, this.#filters);
+    return { ...operation, document: filtered.rewritten(new Set()), variables: { ...given, ...worked } };
+  }
+
+  /** What lists are sorted by, by the variables that stand for it. */
+  #ownOrders({ orders }: FilteredOperation, variables: Variables): Record<string, unknown> {
+    const worked: Record<string, unknown> = {};
+    for (const { variable, type, order, value } of orders) {
+      const said = valueOf(value, type, variables);
+      if (said !== undefined) worked[variable] = withoutLinks(order, said);
+    }
+    return worked;
   }
 
   #costOf(document: DocumentNode, operationName: string | undefined, given: Variables): number {
@@ -179,7 +190,7 @@ class ConditionsEngine implements Engine {
     const { context, trace } = operation;
     if (filtered.operation.operation !== 'query') return refused(notHere(filtered.operation.operation), context.signal);
     const evaluation = new Evaluation(this.schema, this.#filters, new Asking(this.#engine, context, this.#bounds));
-    const worked: Record<string, unknown> = {};
+    const worked = this.#ownOrders(filtered, variables);
     const failed = new Map<FieldNode, GraphQLError>();
     const approximate: ApproximateList[] = [];
     let lost: GraphQLError | undefined;

@@ -36,6 +36,8 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 /** What a list of an operation is given, or several that are written alike. */
 interface Place {
+  /** The variable that stands for it. */
+  readonly variable: string;
   readonly type: GraphQLInputType;
   readonly value: ValueNode;
   /** The fields that it is given to, with their definitions. */
@@ -48,8 +50,6 @@ interface Place {
 
 /** One filter of an operation. */
 export interface FilterPlace extends Place {
-  /** The variable that stands for it. */
-  readonly variable: string;
   /** What is asked of it. */
   asked: Asked;
   /** Whether the client takes what was found before a bound. */
@@ -69,10 +69,6 @@ export interface FilteredOperation {
   readonly places: readonly FilterPlace[];
   readonly orders: readonly OrderPlace[];
   readonly fragments: Fragments;
-  /** Whether it has arguments that are the gateway's own. */
-  readonly hasOwnArguments: boolean;
-  /** Whether a variable that may be null says what a list's own store sorts by: only {@link rewritten} can be planned. */
-  readonly sortsByNullable: boolean;
   /**
    * With variables in the places.
    * @param ordered lists that are asked for by keys
@@ -92,7 +88,7 @@ export function filterPlaces(
 ): FilteredOperation | undefined {
   const taken = new Set((operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value));
   const byText = new Map<string, FilterPlace>();
-  const byArgument = new Map<ArgumentNode, FilterPlace>();
+  const byArgument = new Map<ArgumentNode, Place>();
   const ownArguments = new Set<ArgumentNode>();
   const orders = new Map<string, OrderPlace>();
   const newVariable = (): string => {
@@ -128,6 +124,7 @@ export function filterPlaces(
           key,
           (place = {
             order,
+            variable: newVariable(),
             type: type!,
             value: node.value,
             fields: new Map(),
@@ -139,6 +136,7 @@ export function filterPlaces(
         );
       place.fields.set(field, types.getFieldDef()!);
       place.guards.push(guards.flat());
+      byArgument.set(node, place);
       return;
     }
     if (type === undefined || !filters.reaching.has(getNamedType(type).name) || isPlain(node.value, type, filters))
@@ -171,7 +169,7 @@ export function filterPlaces(
     if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT) guards.pop();
   };
   visit(used, visitWithTypeInfo(types, { enter, leave }));
-  if (byArgument.size === 0 && ownArguments.size === 0 && orders.size === 0) return undefined;
+  if (byArgument.size === 0 && ownArguments.size === 0) return undefined;
   const fragments: Fragments = new Map(
     used.definitions.flatMap((each) =>
       each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [],
@@ -196,12 +194,12 @@ export function filterPlaces(
       operation.name?.value,
       [
         ...byText.values(),
+        ...orders.values(),
         ...[...ordered].flatMap(({ where, first, list }) => [
           { variable: where, type: list!.filter },
           { variable: first, type: 'Int' },
         ]),
       ],
-      new Set([...orders.values()].flatMap((place) => (ordered.has(place) ? [] : fieldVariables(place.value)))),
     );
   const rewritten = new Map<string, DocumentNode>();
   const all = [...orders.values()];
@@ -210,12 +208,6 @@ export function filterPlaces(
     places: [...byText.values()],
     orders: all,
     fragments,
-    hasOwnArguments: ownArguments.size > 0,
-    sortsByNullable: (operation.variableDefinitions ?? []).some(
-      ({ variable, type }) =>
-        type.kind !== Kind.NON_NULL_TYPE &&
-        all.some((place) => fieldVariables(place.value).includes(variable.name.value)),
-    ),
     rewritten: (ordered, without) => {
       if (without !== undefined) return rewrite(ordered, without);
       const key = all.map((place) => (ordered.has(place) ? '1' : '0')).join('');
@@ -300,18 +292,6 @@ function isPlainOrder(value: ValueNode, order: DeclaredOrder): boolean {
   );
 }
 
-/**
- * The variables by which a list's own store is told what to sort by. An order's `field` may be left out for the gateway's own orders
- * alone: to the store it must be said, and whether it is has been looked at.
- */
-function fieldVariables(value: ValueNode): string[] {
-  if (value.kind === Kind.LIST) return value.values.flatMap(fieldVariables);
-  if (value.kind !== Kind.OBJECT) return [];
-  return value.fields.flatMap(({ name, value: given }) =>
-    name.value === 'field' && given.kind === Kind.VARIABLE ? [given.name.value] : [],
-  );
-}
-
 /** The input types with conditions on other stores. */
 export interface Filters {
   readonly conditions: DeclaredConditions;
@@ -351,15 +331,11 @@ const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
   directives: directives?.filter(decides),
 });
 
-/**
- * The variables that are used, and those of the places.
- * @param required those that are not null, whatever the client says
- */
+/** The variables that are used, and those of the places. */
 function withVariables(
   document: DocumentNode,
   name: string | undefined,
   places: readonly { readonly variable: string; readonly type: GraphQLInputType | string }[],
-  required: ReadonlySet<string>,
 ): DocumentNode {
   const used = new Set<string>();
   const definitions = new Set<VariableDefinitionNode>();
@@ -370,13 +346,7 @@ function withVariables(
     },
     Variable: ({ name: { value } }) => void used.add(value),
   });
-  const kept = [...definitions]
-    .filter(({ variable }) => used.has(variable.name.value))
-    .map((definition): VariableDefinitionNode => {
-      const { type, variable } = definition;
-      if (type.kind === Kind.NON_NULL_TYPE || !required.has(variable.name.value)) return definition;
-      return { ...definition, type: { kind: Kind.NON_NULL_TYPE, type } };
-    });
+  const kept = [...definitions].filter(({ variable }) => used.has(variable.name.value));
   const own = places
     .filter(({ variable }) => used.has(variable))
     .map(({ variable, type }) => ({

@@ -39,6 +39,13 @@ const isPlain = ({ ranks, links }: DeclaredOrder, level: GivenLevel): boolean =>
   !ranks.has(level['field']) &&
   [...links.keys()].every((name) => level[name] === null || level[name] === undefined);
 
+/** An order by what the list's own store has, without the links that are null: they are nothing that a subgraph knows. */
+export function withoutLinks({ links }: Pick<DeclaredOrder, 'links'>, value: unknown): unknown {
+  if (Array.isArray(value)) return (value as unknown[]).map((each) => withoutLinks({ links }, each));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !links.has(name)));
+}
+
 /**
  * The levels of an order, the most important first: values, or one ranking.
  * @throws CodedError `BAD_USER_INPUT` for what cannot be sorted by so
@@ -73,6 +80,8 @@ function levelOf(orders: Orders, order: DeclaredOrder, level: GivenLevel): RankL
       { hint: 'Each item of the list says one thing to sort by; the most important comes first.' },
     );
   const [name, value] = only;
+  if (direction === null)
+    throw badUserInput('Something in `orderBy` has a `direction` of null.', { hint: 'Leave it out for ASC.' });
   const way = direction ?? 'ASC';
   const link = order.links.get(name);
   if (link === undefined) return fieldLevel(order, value as string, way);

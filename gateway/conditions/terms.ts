@@ -1,5 +1,5 @@
 /** What filters ask of other stores, one condition after the other. */
-import { countConditions } from './count-conditions.ts';
+import { countConditions, withoutConditions } from './count-conditions.ts';
 import type { AskedLink, FilterValue } from './asking.ts';
 import type { ForeignCondition, GivenArguments, LinkArgument, LinkCondition } from './declared-types.ts';
 import type { Filters } from './filter-places.ts';
@@ -32,7 +32,8 @@ export function linkBack({ condition: { back, source, takes, cut }, given }: Ter
 /** What a condition gives of the arguments that it takes. */
 export function givenArguments(takes: readonly LinkArgument[], given: FilterValue): GivenArguments {
   const own = takes.flatMap(({ name, type, required, defaultValue }) => {
-    const value = given[name] === undefined ? defaultValue : given[name];
+    // Null is what the field itself makes of it.
+    const value = given[name] ?? defaultValue;
     return value === undefined ? [] : [[name, { type: required ? `${type}!` : type, value }] as const];
   });
   return own.length === 0 ? NONE : new Map(own);
@@ -101,7 +102,8 @@ export function partsOf(type: GraphQLInputObjectType, value: FilterValue, filter
       if (given !== null && given !== undefined) terms = undefined;
     } else if (condition !== undefined) {
       if (given !== null && given !== undefined) terms?.push(...termsOf(condition, given as FilterValue));
-    } else if (countConditions(fields[name]!.type, given, filters) === 0) plain[name] = given;
+    } else if (countConditions(fields[name]!.type, given, filters) === 0)
+      plain[name] = withoutConditions(fields[name]!.type, given, filters);
     else if (name === 'and') {
       const parts = (Array.isArray(given) ? given : [given]).map((each) => partsOf(type, each as FilterValue, filters));
       plain['and'] = parts.map((each) => each.plain);

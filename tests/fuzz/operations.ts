@@ -71,7 +71,7 @@ class Maker {
   readonly #schema: GraphQLSchema;
   readonly #random: Random;
   readonly #shape: Shape;
-  readonly #variables: { name: string; type: string; json: string | undefined }[] = [];
+  readonly #variables: { name: string; type: string; byDefault: string | undefined; json: string | undefined }[] = [];
   readonly #fragments: string[] = [];
   #fields = 0;
   readonly #largest: number;
@@ -103,7 +103,9 @@ class Maker {
       lines.push(...this.#again(field, this.#shape.depth, `r${index}`));
     }
     if (type === 'query' && random.chance(0.04)) lines.push(random.pick(INTROSPECTION));
-    const variables = this.#variables.map(({ name, type: of }) => `$${name}: ${of}`);
+    const variables = this.#variables.map(
+      ({ name, type: of, byDefault }) => `$${name}: ${of}${byDefault === undefined ? '' : ` = ${byDefault}`}`,
+    );
     const head = `${type} Fuzz${variables.length > 0 ? `(${variables.join(', ')})` : ''}`;
     return {
       query: `${head} { ${lines.join(' ')} }\n${this.#fragments.join('\n')}`,
@@ -206,18 +208,26 @@ class Maker {
   }
 
   #variable(type: string, json: string): string {
+    const random = this.#random;
     const name = `v${this.#variables.length}`;
-    const isAbsent = this.#random.chance(0.02);
-    this.#variables.push({ name, type, json: isAbsent ? undefined : json.replaceAll('\\u0001', '') });
+    const isNullable = !type.endsWith('!');
+    const byDefault = isNullable && random.chance(0.15) ? literal(json) : undefined;
+    const isAbsent = random.chance(isNullable ? 0.2 : 0.02);
+    const given = isNullable && random.chance(0.1) ? 'null' : json.replaceAll('\\u0001', '');
+    this.#variables.push({ name, type, byDefault, json: isAbsent ? undefined : given });
     return `$${name}`;
   }
 
   /** A value as JSON; texts that begin with \u0001 are names of an enum where it is written into an operation. */
   #json(type: GraphQLInputType, depth: number, name: string): string {
-    const json = this.#left > 0 ? this.#any(type, depth, name) : this.#least(type, depth);
     const isLeaf = !isListType(type) && !isNonNullType(type) && !isInputObjectType(type);
+    const isVariable = this.#isLiteral && !isNonNullType(type) && this.#random.chance(isLeaf ? 0.1 : 0.06);
+    // No variable stands within another's value.
+    if (isVariable) this.#isLiteral = false;
+    const json = this.#left > 0 ? this.#any(type, depth, name) : this.#least(type, depth);
     if (isLeaf) this.#left -= json.length;
-    return isLeaf && this.#isLiteral && this.#random.chance(0.1) ? this.#within(type, json) : json;
+    if (isVariable) this.#isLiteral = true;
+    return isVariable ? this.#within(type, json) : json;
   }
 
   /** The shortest that the type takes, about. */
