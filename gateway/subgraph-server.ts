@@ -45,7 +45,7 @@ const NEEDS: Readonly<Record<SubgraphName, readonly SubgraphName[]>> = {
 
 /** Which others each asks where `SUBGRAPH_<NAME>_URL` says where they are, and does without otherwise. */
 const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = {
-  relational: ['runs', 'graph'],
+  relational: ['runs', 'graph', 'inference'],
   object: ['relational'],
   graph: ['relational'],
   runs: ['relational'],

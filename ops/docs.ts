@@ -87,7 +87,7 @@ Signed links of files and \`/runs/<id>/events\` are asked of the gateway and pas
 
 Subgraphs that run apart ask others, too, where the same variables tell them where those are. \`relational\` asks \`runs\` and \`graph\` whether
 there is what \`node(id)\` names: without \`SUBGRAPH_RUNS_URL\` and \`SUBGRAPH_GRAPH_URL\` it refuses their ids with \`STORE_DISABLED\`, and takes
-whatever an artifact names for a run. \`object\` and \`graph\` ask \`relational\` what was shared with a project, and without it show nothing of that.
+whatever an artifact names for a run; it asks \`inference\` for summaries of sessions, and without it takes those alone that callers write. \`object\` and \`graph\` ask \`relational\` what was shared with a project, and without it show nothing of that.
 
 ## TLS between gateway and subgraphs
 

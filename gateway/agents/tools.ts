@@ -28,6 +28,15 @@ const holdingAt = (now: string) => [
   { or: [{ validFrom: { isNull: true } }, { validFrom: { lte: now } }] },
 ];
 
+const SESSION_CONTEXT = `query SessionContext($sessionId: ID!, $maxTokens: Int) {
+  session(id: $sessionId) {
+    title messageCount
+    context(maxTokens: $maxTokens) {
+      summary { text throughSequence } messages { sequence role content name toolCalls toolCallId } tokens omitted
+    }
+  }
+}`;
+
 const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
   run(id: $runId) {
     id status lastSequence
@@ -41,9 +50,25 @@ const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: Str
 
 const FORGET = 'mutation Forget($id: ID!) { forgetFact(input: { id: $id }) { deletedIds } }';
 
+const BEGIN_SESSION = `mutation BeginSession($key: String!, $agentId: ID, $userId: String) {
+  createSession(input: { idempotencyKey: $key, agentId: $agentId, userId: $userId }) { session { id messageCount } }
+}`;
+
+const APPEND_MESSAGES = `mutation AppendMessages($sessionId: ID!, $messages: [MessageInput!]!, $idempotencyKey: String) {
+  appendMessages(input: { sessionId: $sessionId, messages: $messages, idempotencyKey: $idempotencyKey }) { session { messageCount } }
+}`;
+
 const START_RUN = `mutation StartRun($agentName: String, $agentId: ID, $input: JSON, $idempotencyKey: String) {
   startRun(input: { agentName: $agentName, agentId: $agentId, input: $input, idempotencyKey: $idempotencyKey }) { run { id status } }
 }`;
+
+const MESSAGE = z.object({
+  role: z.enum(['SYSTEM', 'USER', 'ASSISTANT', 'TOOL']),
+  content: z.string().nullish(),
+  name: z.string().nullish(),
+  toolCalls: z.array(z.unknown()).nullish(),
+  toolCallId: z.string().nullish(),
+});
 
 const OPERATION = {
   query: z.string().describe('The operation; put values into variables.'),
@@ -216,6 +241,21 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
   );
   add(
     ['read'],
+    'session_context',
+    'Read a conversation: its summary and the newest messages that fit.',
+    {
+      sessionId: z.string(),
+      maxTokens: z.number().int().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
+    },
+    ({ sessionId, maxTokens }) =>
+      calls.run(
+        { query: SESSION_CONTEXT, variables: { sessionId, maxTokens: maxTokens ?? AGENTS.contextTokens } },
+        { own: true },
+      ),
+    { operation: SESSION_CONTEXT },
+  );
+  add(
+    ['read'],
     'run_events',
     "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
     {
@@ -247,6 +287,30 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     { id: z.string().describe("The fact's id.") },
     (given) => calls.run({ query: FORGET, variables: given }, { own: true, type: 'mutation' }),
     { operation: FORGET, destructive: true },
+  );
+  add(
+    ['write:memory', 'write'],
+    'begin_session',
+    'Begin a conversation, or find it again by its key. Returns its id.',
+    {
+      key: z.string().min(1).describe('Your name of it.'),
+      agentId: z.string().nullish(),
+      userId: z.string().nullish().describe('Whose it is. Default: yours.'),
+    },
+    (given) => calls.run({ query: BEGIN_SESSION, variables: given }, { own: true, type: 'mutation' }),
+    { operation: BEGIN_SESSION },
+  );
+  add(
+    ['write:memory', 'write'],
+    'append_messages',
+    'Append messages to a conversation, oldest first.',
+    {
+      sessionId: z.string(),
+      messages: z.array(MESSAGE).min(1),
+      idempotencyKey: z.string().nullish().describe('Appending again with the same key is done once.'),
+    },
+    (given) => calls.run({ query: APPEND_MESSAGES, variables: given }, { own: true, type: 'mutation' }),
+    { operation: APPEND_MESSAGES },
   );
   add(
     ['run:start', 'write'],

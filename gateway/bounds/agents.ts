@@ -97,6 +97,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'facts',
     default: 5,
   },
+  contextTokens: {
+    what: 'How many tokens of a session `session_context` tells where it is not asked for another number.',
+    unit: 'tokens',
+    default: 2_000,
+  },
   runEvents: {
     what: 'How many events `run_events` reads where it is not asked for another number.',
     unit: 'events',

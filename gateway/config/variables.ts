@@ -417,7 +417,7 @@ export const Variables = z.object({
     capabilities,
     'auth',
     'read',
-    'What the tools of agents may do, at `/mcp` and `/agents/tools`, separated by commas: `read`; `write:memory` (`remember`, `forget`); `run:start` (`start_run`); `write`, all of it and any mutation (`mutate`). Each change asks for its scope all the same.',
+    'What the tools of agents may do, at `/mcp` and `/agents/tools`, separated by commas: `read`; `write:memory` (`remember`, `forget`, `begin_session`, `append_messages`); `run:start` (`start_run`); `write`, all of it and any mutation (`mutate`). Each change asks for its scope all the same.',
   ),
   AGENT_OPERATIONS: optional(
     text.min(1, 'must name a client'),

@@ -53,13 +53,14 @@ export function mountInOrder(options: MountOptions): MountedSubgraphs {
   const clients: ClientOptions = { mounted: byName, apart, tokens, remote, log };
   const ports: Partial<Ports> = {};
   const own = others === undefined ? MOUNT_ORDER.filter((name) => wanted.includes(name)) : [];
+  const embeds = wanted.includes('vector');
   let before: Promise<unknown> = Promise.resolve();
   for (const name of own) {
     const url = apart[name];
     if (url === undefined) continue;
     const client = clientOf({ name, routingUrl: url, schema: { url } }, clients);
     endings.add(() => client.close());
-    before = before.then(async () => Object.assign(ports, await remotePorts(name, client)));
+    before = before.then(async () => Object.assign(ports, await remotePorts(name, client, { embeds })));
   }
   let deps: Promise<MountDeps> | undefined;
   const mount = async (name: string): Promise<MountedSubgraph> => {

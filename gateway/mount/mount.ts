@@ -32,8 +32,8 @@ export interface MountDeps {
 }
 
 /**
- * In an order in which each finds its ports provided: relational records usage and tells what is shared, inference embeds, object archives. What runs
- * provide, relational asks for when it needs it.
+ * In an order in which each finds its ports provided: relational records usage and tells what is shared, inference embeds, object archives. What runs, graph
+ * and inference provide, relational asks for when it needs it.
  */
 export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'inference', 'graph', 'vector', 'runs'];
 
@@ -49,7 +49,14 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         apiKeyPeppers,
         requestMs: config.bounds.admission.timeoutMs,
       },
-      { postgres, work, runs: () => ports.runLookup, graph: () => ports.graphLookup, log: logTo(log, 'relational') },
+      {
+        postgres,
+        work,
+        runs: () => ports.runLookup,
+        graph: () => ports.graphLookup,
+        chat: () => ports.chat,
+        log: logTo(log, 'relational'),
+      },
     );
   },
   graph: async ({ config, postgres }, { shares }) => {

@@ -6,6 +6,7 @@ import type {
   AgentLookup,
   ArchiveSink,
   AuditSink,
+  Chat,
   Embedder,
   EndedKey,
   EntityLookup,
@@ -30,6 +31,9 @@ const EMBED_QUERIES = parse(
 );
 const RERANK = parse(
   'query Rerank($query: String!, $texts: [String!]!) { rerank(query: $query, documents: $texts) { model results { index score } } }',
+);
+const GENERATE = parse(
+  'query Generate($input: GenerateInput!) { generate(input: $input) { text model finishReason } }',
 );
 const RECORD_USAGE = parse(
   'mutation RecordUsage($input: RecordUsageInput!) { recordUsage(input: $input) { __typename } }',
@@ -57,9 +61,19 @@ const AUDIT_REFUSED = parse(
   'mutation AuditRefused($input: AuditRefusedInput!) { auditRefused(input: $input) { __typename } }',
 );
 
-/** What `client` provides to others, when it is the subgraph `name`. */
-export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
-  if (name === 'inference') return { embedder: await remoteEmbedder(client), reranker: remoteReranker(client) };
+/**
+ * What `client` provides to others, when it is the subgraph `name`.
+ * @param options.embeds whether anybody here has texts embedded: to know by which model, it is asked at once. @default true
+ */
+export async function remotePorts(
+  name: SubgraphName,
+  client: SubgraphClient,
+  { embeds = true }: { readonly embeds?: boolean } = {},
+): Promise<Partial<Ports>> {
+  if (name === 'inference') {
+    const ports = { reranker: remoteReranker(client), chat: remoteChat(client) };
+    return embeds ? { embedder: await remoteEmbedder(client), ...ports } : ports;
+  }
   if (name === 'relational')
     return {
       usageSink: remoteUsageSink(client),
@@ -129,6 +143,17 @@ const remoteReranker = (client: SubgraphClient): Reranker => ({
     const { rerank } = await call<Reranked>(client, RERANK, { query, texts }, context);
     if (rerank === null) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} reranked nothing.`);
     return rerank;
+  },
+});
+
+/** As the caller, likewise. */
+const remoteChat = (client: SubgraphClient): Chat => ({
+  async generate(context, input) {
+    type Generated = { generate: Awaited<ReturnType<Chat['generate']>> | null };
+    const { generate } = await call<Generated>(client, GENERATE, { input }, context);
+    if (generate === null)
+      throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} generated nothing.`);
+    return generate;
   },
 });
 

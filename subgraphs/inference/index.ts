@@ -17,7 +17,7 @@ import { memoryLedger } from './drivers/memory-ledger.ts';
 import { postgresLedger } from './drivers/postgres/ledger.ts';
 import { createEmbedder } from './calls/embedding.ts';
 import type { InferenceDeps } from './calls/deps.ts';
-import { rerankerOf } from './calls/service.ts';
+import { chatOf, rerankerOf } from './calls/service.ts';
 import { buildSchema } from './schema/index.ts';
 import { createUsageRecorder } from './calls/usage.ts';
 import { Budgets, type BudgetsOptions } from './spending/budgets.ts';
@@ -96,7 +96,7 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
     name: 'inference',
     schema: buildSchema(deps),
     routes: [],
-    provides: { embedder, reranker: rerankerOf(deps) },
+    provides: { embedder, reranker: rerankerOf(deps), chat: chatOf(deps) },
     health: () => health(embedding, servers),
     async close() {
       await Promise.all([ownWork?.close(), ...servers.map((server) => server.close())]);

@@ -129,6 +129,28 @@ export interface AppendMessages {
   readonly expectedSequence: number | null;
 }
 
+/** What was said in a session from its first message through one of them, in short. */
+export interface SessionSummaryRow {
+  sessionId: string;
+  throughSequence: number;
+  text: string;
+  /** An estimate. */
+  tokens: number;
+  /** The model that wrote it; null where the caller did. */
+  model: string | null;
+  runId: string | null;
+  createdAt: Date;
+}
+
+/** The newest messages of a session that fit. */
+export interface NewestMessages {
+  readonly sessionId: string;
+  /** Only behind this sequence. */
+  readonly behind: number;
+  /** What they may take together. */
+  readonly tokens: number;
+}
+
 /** Without its secret, which is nowhere, and without the hash of it. */
 export interface ApiKeyRow {
   id: string;
@@ -608,7 +630,19 @@ export interface RelationalDriver {
     context: RequestContext,
     append: AppendMessages,
   ): Promise<{ session: SessionRow; messages: MessageRow[] }>;
-  /** Erases a session with its messages. @throws CodedError `NOT_FOUND` */
+  /**
+   * Puts a summary in the place of the one before.
+   * @throws CodedError `NOT_FOUND`; `BAD_USER_INPUT` where the session has no such message; `CONFLICT` where the one before covers more
+   */
+  summarizeSession(
+    context: RequestContext,
+    summary: Omit<SessionSummaryRow, 'createdAt'>,
+  ): Promise<{ session: SessionRow; summary: SessionSummaryRow }>;
+  /** Those of sessions that have one, in any order. */
+  sessionSummaries(context: RequestContext, sessionIds: readonly string[]): Promise<SessionSummaryRow[]>;
+  /** Of each session, in order: as many of the newest as fit, `most` at the most. */
+  newestMessages(context: RequestContext, of: readonly NewestMessages[], most: number): Promise<MessageRow[]>;
+  /** Erases a session with its messages and its summary. @throws CodedError `NOT_FOUND` */
   deleteSession(context: RequestContext, id: string): Promise<SessionRow>;
 
   /**

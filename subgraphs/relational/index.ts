@@ -6,6 +6,7 @@ import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type {
   AgentLookup,
   AuditSink,
+  Chat,
   EntityLookup,
   GraphLookup,
   ShareLookup,
@@ -49,6 +50,8 @@ export interface RelationalDeps {
   readonly runs?: () => EntityLookup | undefined;
   /** Which entities and relations there are, asked for `node`, and which documents name them. @default neither is known */
   readonly graph?: () => GraphLookup | undefined;
+  /** A model that sums up sessions. @default none is configured */
+  readonly chat?: () => Chat | undefined;
   /** Threads for cutting long texts. @default threads of its own */
   readonly work?: WorkPool | undefined;
   /** Told of what goes wrong beside an answer. @default nobody is */
@@ -61,7 +64,7 @@ export interface RelationalDeps {
  */
 export async function createRelational(
   config: RelationalConfig,
-  { postgres, work, runs, graph, log = () => undefined }: RelationalDeps,
+  { postgres, work, runs, graph, chat, log = () => undefined }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
   const extraction = new Extraction();
@@ -89,6 +92,7 @@ export async function createRelational(
       waits: { waitMs, waitMaxMs, requestMs },
       runs,
       graph,
+      chat,
       naming: config.naming,
     }),
     routes: [],

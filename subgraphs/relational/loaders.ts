@@ -15,11 +15,13 @@ import type {
   DocumentRow,
   IndexingRow,
   ListRequest,
+  MessageRow,
   ModelName,
   NewShare,
   RelationalDriver,
   ReplacedSecretRow,
   Rows,
+  SessionSummaryRow,
   ShareRow,
 } from './driver.ts';
 import { RELATIONAL } from './bounds.ts';
@@ -52,6 +54,10 @@ export interface Loaders {
     parent: keyof Rows[M] & string,
     where: Condition | undefined,
   ): DataLoader<string, number>;
+  /** The summary of each session. */
+  readonly sessionSummary: DataLoader<string, SessionSummaryRow | null>;
+  /** The newest messages of each session that fit so many tokens beside its summary. */
+  sessionContext(maxTokens: number): DataLoader<string, SessionContext>;
   /** A page of the documents that name each entity, in the order of their ids. */
   naming(slice: NamingSlice): DataLoader<string, DocumentRow[]>;
   readonly namingCount: DataLoader<string, number>;
@@ -62,6 +68,13 @@ export interface Loaders {
   namingListCount(where: Condition | undefined): DataLoader<string, number>;
   /** Forgets everything: a mutation has changed it. */
   clear(): void;
+}
+
+/** What of a session fits a model. */
+export interface SessionContext {
+  /** Null also where it takes more than there is room for. */
+  readonly summary: SessionSummaryRow | null;
+  readonly messages: readonly MessageRow[];
 }
 
 /** Where a chunk stands, as loaders know it. */
@@ -144,8 +157,32 @@ export const createLoaders = (
         }, null),
       ]),
     ) as unknown as Loaders['byId'];
+    const sessionSummary = loader<SessionSummaryRow | null>(
+      async (ids) => new Map((await driver.sessionSummaries(context, ids)).map((row) => [row.sessionId, row])),
+      null,
+    );
     return {
       byId,
+      sessionSummary,
+      sessionContext: perArguments(
+        async (ids, maxTokens: number) => {
+          // What the messages go on from is the summary that was read, whatever is written meanwhile.
+          const summaries = await Promise.all(
+            ids.map(async (id) => {
+              const summary = await sessionSummary.load(id);
+              return summary !== null && summary.tokens <= maxTokens ? summary : null;
+            }),
+          );
+          const of = ids.map((sessionId, at) => {
+            const { throughSequence: behind = 0, tokens = 0 } = summaries[at] ?? {};
+            return { sessionId, behind, tokens: maxTokens - tokens };
+          });
+          const rows = await driver.newestMessages(context, of, RELATIONAL.contextMessages);
+          const messages = grouped(rows, (row) => row.sessionId);
+          return new Map(ids.map((id, at) => [id, { summary: summaries[at]!, messages: messages.get(id) ?? [] }]));
+        },
+        { summary: null, messages: [] } as SessionContext,
+      ),
       documentText: loader<string | null>(
         async (ids) => new Map((await driver.documentTexts(context, ids)).map(({ id, text }) => [id, text])),
         null,

@@ -44,6 +44,24 @@ export interface Reranker {
   }>;
 }
 
+/** A model that answers; provided by `inference`, used by `relational`. */
+export interface Chat {
+  /**
+   * Asks it once; what it takes is recorded as the caller's.
+   * @param maxTokens the longest answer
+   * @returns `finishReason` as the API tells it: `STOP` where the model was done
+   * @throws CodedError `FORBIDDEN` where the caller may not spend on models; `STORE_DISABLED` where there is none; `STORE_UNAVAILABLE`,
+   *   `STORE_TIMEOUT` or `RATE_LIMITED`
+   */
+  generate(
+    context: RequestContext,
+    request: {
+      readonly messages: readonly { readonly role: 'SYSTEM' | 'USER'; readonly content: string }[];
+      readonly maxTokens: number;
+    },
+  ): Promise<{ readonly text: string; readonly model: string; readonly finishReason: string }>;
+}
+
 /** Texts that are found, or what they are found by. */
 export type EmbeddedAs = 'PASSAGE' | 'QUERY';
 
@@ -210,6 +228,7 @@ export interface KnownKey {
 export interface Ports {
   embedder: Embedder;
   reranker: Reranker;
+  chat: Chat;
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
   runLookup: EntityLookup;

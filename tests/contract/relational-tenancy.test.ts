@@ -36,7 +36,7 @@ const EVERYTHING = `{
   agents { edges { node { id name currentVersion { instructions } versions { edges { node { id } } } } } }
   documents { edges { node { id title text metadata file { key } chunks { edges { node { id text } } } indexing { store state attempts error } } } }
   memoryFacts { edges { node { id key value } } }
-  sessions { edges { node { id title messageCount messages { nodes { id content } } } } }
+  sessions { edges { node { id title messageCount summary { text } messages { nodes { id content } } } } }
   artifacts { edges { node { id path file { key } } } }
   usageRecords { edges { node { id model } } }
   auditEntries { edges { node { id action actor details } } }
@@ -200,6 +200,11 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   appendMessages: [APPEND, () => ({ id: ids.session }), 'NOT_FOUND'],
   updateSession: [
     `mutation ($id: ID!) { updateSession(input: { id: $id, title: "mine" }) { session { id } } }`,
+    () => ({ id: ids.session }),
+    'NOT_FOUND',
+  ],
+  summarizeSession: [
+    `mutation ($id: ID!) { summarizeSession(input: { sessionId: $id, text: "mine", throughSequence: 1 }) { summary { text } } }`,
     () => ({ id: ids.session }),
     'NOT_FOUND',
   ],

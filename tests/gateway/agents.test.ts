@@ -2,7 +2,16 @@ import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@mod
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
-const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'recall', 'run_events'];
+const READING = [
+  'search_schema',
+  'describe',
+  'validate',
+  'execute',
+  'search',
+  'recall',
+  'session_context',
+  'run_events',
+];
 
 let it: TestServer;
 let client: Client;

@@ -45,12 +45,28 @@ const toolsOf = async (server: TestServer): Promise<readonly Tool[]> =>
 const namesOf = async (server: TestServer): Promise<string[]> =>
   (await toolsOf(server)).map((tool) => tool.function.name);
 
-const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'recall', 'run_events'];
+const READING = [
+  'search_schema',
+  'describe',
+  'validate',
+  'execute',
+  'search',
+  'recall',
+  'session_context',
+  'run_events',
+];
 
 describe('the list', () => {
   test('has what the operator allows', async () => {
     expect(await namesOf(it)).toEqual(READING);
-    expect(await namesOf(writer)).toEqual([...READING, 'remember', 'forget', 'start_run']);
+    expect(await namesOf(writer)).toEqual([
+      ...READING,
+      'remember',
+      'forget',
+      'begin_session',
+      'append_messages',
+      'start_run',
+    ]);
     await using all = await startTestServer({ AGENT_CAPABILITIES: 'read,write' });
     expect(await namesOf(all)).toContain('mutate');
     await using few = await startTestServer({ AGENT_CAPABILITIES: 'run:start' });
@@ -105,6 +121,28 @@ describe('a call', () => {
     expect((await ask(writer, '/agents/tools/forget', { id: fact.id })).body).toMatchObject({
       errors: [{ extensions: { code: 'NOT_FOUND' } }],
     });
+  });
+
+  test('holds a conversation under a name of its own, and reads what of it fits', async () => {
+    const begin = async () => (await ask(writer, '/agents/tools/begin_session', { key: 'ticket 4711' })).body;
+    const { id: sessionId } = ((await begin()) as unknown as { data: { createSession: { session: { id: string } } } }).data.createSession.session; // prettier-ignore
+    const toolCalls = [{ id: 'c1', type: 'function', function: { name: 'berths', arguments: '{}' } }];
+    const messages = [
+      { role: 'USER', content: 'Which berth is free?' },
+      { role: 'ASSISTANT', content: null, toolCalls },
+      { role: 'TOOL', content: '7', toolCallId: 'c1', name: 'berths' },
+    ];
+    for (let time = 0; time < 2; time += 1)
+      expect((await ask(writer, '/agents/tools/append_messages', { sessionId, messages, idempotencyKey: 'turn 1' })).body).toEqual({ data: { appendMessages: { session: { messageCount: 3 } } } }); // prettier-ignore
+    expect(await begin()).toEqual({ data: { createSession: { session: { id: sessionId, messageCount: 3 } } } });
+    const { body } = await ask(writer, '/agents/tools/session_context', { sessionId });
+    expect(body).toMatchObject({ data: { session: { messageCount: 3, context: { summary: null, omitted: 0 } } } });
+    const told = (body as unknown as { data: { session: { context: { messages: object[] } } } }).data.session.context.messages; // prettier-ignore
+    expect(told).toMatchObject([{ sequence: 1, role: 'USER' }, { sequence: 2, content: '', toolCalls }, { sequence: 3, toolCallId: 'c1' }]); // prettier-ignore
+    expect((await ask(writer, '/agents/tools/session_context', { sessionId, maxTokens: 1 })).body).toMatchObject({ data: { session: { context: { messages: [], omitted: 3 } } } }); // prettier-ignore
+    for (const wrong of [{ messages: [] }, { messages: [{ role: 'ADMIN', content: 'x' }] }, { messages: [{ role: 'USER', content: 'x', toolCalls }] }, { sessionId: 'x' }]) // prettier-ignore
+      expect((await ask(writer, '/agents/tools/append_messages', { sessionId, messages, ...wrong })).body, JSON.stringify(wrong)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }); // prettier-ignore
+    expect((await ask(it, '/agents/tools/append_messages', { sessionId, messages })).status).toBe(404);
   });
 
   test('recalls what it remembered by what was meant, of one agent and since when, and nothing that was forgotten', async () => {

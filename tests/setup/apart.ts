@@ -13,7 +13,7 @@ export interface ApartSubgraphs extends AsyncDisposable {
 
 /** Whoever asks another starts behind it, but for those of {@link BEFORE_RELATIONAL}. */
 const ORDER: readonly SubgraphName[] = ['object', 'runs', 'graph', 'relational', 'inference', 'vector'];
-/** They ask relational, which asks graph; and runs asks object. */
+/** They ask relational, which asks graph, and inference behind it; and runs asks object. */
 const BEFORE_RELATIONAL: readonly SubgraphName[] = ['object', 'runs', 'graph'];
 
 /** Starts all of them on free ports. @param env what they and the gateway share: stores, secrets, the folder */
@@ -23,18 +23,23 @@ export async function startApart(env: Record<string, string>, log: Logger): Prom
   const urls: Partial<Record<SubgraphName, string>> = {};
   // Where relational is, before it is anywhere.
   const relational = await wireTo(0);
+  const inference = await wireTo(0);
   const close = async (): Promise<void> => {
     for (const server of servers.reverse()) await server.close();
     await relational[Symbol.asyncDispose]();
+    await inference[Symbol.asyncDispose]();
   };
   try {
     for (const name of ORDER) {
       const early = BEFORE_RELATIONAL.includes(name)
         ? { SUBGRAPH_RELATIONAL_URL: `http://127.0.0.1:${relational.port}/graphql` }
-        : {};
+        : name === 'relational'
+          ? { SUBGRAPH_INFERENCE_URL: `http://127.0.0.1:${inference.port}/graphql` }
+          : {};
       const server = await startSubgraphServer(name, loadConfig({ ...env, ...variables, ...early }), log);
       servers.push(server);
       if (name === 'relational') relational.target = server.port;
+      if (name === 'inference') inference.target = server.port;
       urls[name] = `${server.url}/graphql`;
       variables[`SUBGRAPH_${name.toUpperCase()}_URL`] = urls[name];
     }

@@ -2,6 +2,7 @@
 import { graphql, type GraphQLFormattedError } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
+import type { Chat } from '#subgraphs/shared/ports.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
@@ -42,10 +43,11 @@ export const contextOf = (tenantId: string, { system = false, subject, scopes = 
     system,
   });
 
-export async function createRelationalFixture(): Promise<RelationalFixture> {
+/** @param chat a model for what asks one. @default none */
+export async function createRelationalFixture(chat?: Chat): Promise<RelationalFixture> {
   const database = await createTestDatabase();
   const postgres = new Postgres({ url: database.url });
-  const subgraph = await createRelational({}, { postgres });
+  const subgraph = await createRelational({}, { postgres, chat: () => chat });
   const ask: RelationalFixture['ask'] = async (tenantId, source, variables, options) => {
     const context = contextOf(tenantId, options);
     const { data, errors } = await graphql({

@@ -1,6 +1,6 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { EmbeddedAs, Reranker } from '#subgraphs/shared/ports.ts';
+import type { Chat, EmbeddedAs, Reranker } from '#subgraphs/shared/ports.ts';
 import { anonymousRefused, forbidden } from '#subgraphs/shared/errors.ts';
 import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { ChatRequest } from '../driver.ts';
@@ -123,6 +123,12 @@ export function createService(deps: InferenceDeps) {
 /** What search is reranked by: the same as `Query.rerank`. */
 export const rerankerOf = (deps: InferenceDeps): Reranker => ({
   rerank: (context, query, texts) => createService(deps).rerank(context, query, texts, undefined),
+});
+
+/** What other subgraphs have written: the same as `Query.generate`. */
+export const chatOf = (deps: InferenceDeps): Chat => ({
+  generate: (context, { messages, maxTokens }) =>
+    createService(deps).generate(context, { messages: [...messages], maxTokens }),
 });
 
 /**

@@ -14,7 +14,7 @@ import {
   type PageArguments,
   type RowReader,
 } from '#subgraphs/shared/connections.ts';
-import type { EntityLookup, GraphLookup, KeyStore } from '#subgraphs/shared/ports.ts';
+import type { Chat, EntityLookup, GraphLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
@@ -90,6 +90,8 @@ export interface SchemaParts {
   readonly runs: () => EntityLookup | undefined;
   /** Which entities and relations of the graph there are, and which documents name them, likewise. */
   readonly graph: () => GraphLookup | undefined;
+  /** A model that sums up sessions, where there is one, likewise. */
+  readonly chat: () => Chat | undefined;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };

@@ -20,6 +20,7 @@ import { addNodeInterface, addNodes } from './node.ts';
 import { addOutbox } from './outbox.ts';
 import { addAudit, addTenant, addUsage } from './records.ts';
 import { addSessions } from './sessions.ts';
+import { addSummaries } from './session-summaries.ts';
 import { addShares } from './shares.ts';
 import { addStubs } from './stubs.ts';
 
@@ -31,6 +32,7 @@ export interface RelationalSchemaDeps {
   readonly waits: Waits;
   readonly runs?: SchemaParts['runs'] | undefined;
   readonly graph?: SchemaParts['graph'] | undefined;
+  readonly chat?: SchemaParts['chat'] | undefined;
   /** The most documents that are looked through for entities. @default `RELATIONAL.naming` */
   readonly naming?: number | undefined;
 }
@@ -53,6 +55,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     keys: () => deps.keys,
     runs: () => deps.runs?.(),
     graph: () => deps.graph?.(),
+    chat: () => deps.chat?.(),
     inputs: new Map(),
     node,
     loaders: (context) => (loaders ??= createLoaders(deps.driver, parts.graph, deps.naming))(context),
@@ -72,6 +75,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addIndexing(parts);
   addMemory(parts);
   addSessions(parts);
+  addSummaries(parts);
   addArtifacts(parts);
   addUsage(parts);
   addAudit(parts);

@@ -15,6 +15,8 @@ export interface MutationOptions<Input extends object, Result extends object> {
   payload: string;
   payloadFields: (t: ObjectFields<Result>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   run: (input: Input, context: RequestContext, selected: () => Selected) => Promise<Result>;
+  /** What it costs beside others (`WEIGHT`). @default as all that change something */
+  weight?: number;
   /** What its caller must have been granted; `system` for the gateway itself alone: absent from the public API. */
   takes: Scope | 'system';
 }
@@ -44,7 +46,10 @@ export function addMutation<Input extends object, Result extends object>(
       type: payload,
       inaccessible,
       description: options.description,
-      directives: options.takes === 'system' ? {} : takes(options.takes),
+      directives: {
+        ...(options.weight === undefined ? {} : { cost: { weight: options.weight } }),
+        ...(options.takes === 'system' ? {} : takes(options.takes)),
+      },
       args: { input: t.arg({ type: input as InputRef<object>, required: true, description: options.input }) },
       resolve: (async (_: unknown, args: { input: object }, context: RequestContext, info: GraphQLResolveInfo) => {
         if (inaccessible) requireSystem(context);

@@ -466,6 +466,24 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /^query Context/,
+    'graphql',
+    async ({ text }) => {
+      const { session } = (await asked(text, { sessionId })) as { session: { context: { messages: object[] } } };
+      expect(session.context).toMatchObject({ summary: null, omitted: 0 });
+      expect(session.context.messages).toHaveLength(4);
+    },
+  ],
+  [
+    /^mutation SumUp/,
+    'graphql',
+    async ({ text }) => {
+      expect(await asked(text, { sessionId })).toEqual({
+        summarizeSession: { summary: { throughSequence: 4, tokens: expect.any(Number), model: null } },
+      });
+    },
+  ],
+  [
     /similarTo: /,
     'graphql',
     async ({ text }) => {

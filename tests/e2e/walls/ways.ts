@@ -191,6 +191,7 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Agent.runs': ['(where: { id: { ne: "x" } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 5)'],
   'Chunk.surrounding': ['(before: 2, after: 2)'],
   'Document.chunks': ['(where: { index: { gte: 0 } }, first: 5)'],
+  'Session.context': ['', '(maxTokens: 1000)'],
   'Session.messages': ['(where: { role: { ne: SYSTEM } }, orderBy: [{ field: SEQUENCE, direction: DESC }], first: 5)'],
   'SearchEdge.highlights': ['(first: 2, around: 20)'],
   'Document.entities': ['(first: 5, kinds: ["thing"])'],
@@ -248,6 +249,10 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(
         `sessionId: ${literal(w.session)}, runId: ${literal(w.run)}, idempotencyKey: ${literal(`${w.name} twice`)}, messages: [{ role: USER, content: ${literal(word)} }]`,
       ),
+    ],
+    summarizeSession: [
+      input(`sessionId: ${literal(w.session)}, text: ${literal(word)}, throughSequence: 2, runId: ${literal(w.run)}`),
+      input(`sessionId: ${literal(w.session)}, throughSequence: 3, maxTokens: 4000`),
     ],
     createArtifact: [
       input(

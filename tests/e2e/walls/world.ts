@@ -204,6 +204,9 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
       },
     },
   );
+  await ask(`mutation ($input: SummarizeSessionInput!) { summarizeSession(input: $input) { summary { text } } }`, {
+    input: { sessionId: session, runId: run, maxTokens: 4_000, throughSequence: 1 },
+  });
   await ask(`mutation ($input: UpdateSessionInput!) { updateSession(input: $input) { session { id } } }`, {
     input: { id: session, ended: true },
   });

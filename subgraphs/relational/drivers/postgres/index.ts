@@ -23,6 +23,7 @@ import {
 import * as outbox from './outbox.ts';
 import * as reconcile from './reconcile.ts';
 import * as records from './records.ts';
+import * as summaries from './session-summaries.ts';
 import * as sessions from './sessions.ts';
 import * as shares from './shares.ts';
 import { statement } from './sql.ts';
@@ -90,6 +91,9 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     createSession: (...given) => sessions.createSession(postgres, ...given),
     updateSession: (...given) => sessions.updateSession(postgres, ...given),
     appendMessages: (...given) => sessions.appendMessages(postgres, ...given),
+    summarizeSession: (...given) => summaries.summarizeSession(postgres, ...given),
+    sessionSummaries: (...given) => summaries.sessionSummaries(postgres, ...given),
+    newestMessages: (...given) => summaries.newestMessages(postgres, ...given),
     deleteSession: (...given) => sessions.deleteSession(postgres, ...given),
     createApiKey: (...given) => keys.createApiKey(postgres, ...given),
     revokeApiKey: (...given) => keys.revokeApiKey(postgres, ...given),
