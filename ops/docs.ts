@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { CONFIG } from './config/bounds.ts';
 import { DOCTOR } from './doctor/bounds.ts';
+import { ERASURE } from './erasure/bounds.ts';
 import { COMPARE } from './compare/bounds.ts';
 import { PERSIST } from './persist/bounds.ts';
 import { EMBEDDED } from './embedded/bounds.ts';
@@ -30,6 +31,7 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   KEYS,
   CONFIG,
   DOCTOR,
+  ERASURE,
   COMPARE,
   PERSIST,
   INIT,

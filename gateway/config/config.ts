@@ -123,6 +123,8 @@ export interface Config {
     readonly acceptedInternalToken: string | undefined;
     readonly objectSigning: string | undefined;
     readonly apiKeyPepper: string | undefined;
+    /** What signs reports of erasures, as PEM text. */
+    readonly erasureSigning: string | undefined;
     /** Another by which keys are accepted. */
     readonly acceptedApiKeyPepper: string | undefined;
   };
@@ -396,6 +398,7 @@ function build(
       acceptedInternalToken: env.INTERNAL_TOKEN_SECRET_ALSO,
       objectSigning: env.OBJECT_SIGNING_KEY,
       apiKeyPepper: env.API_KEY_PEPPER,
+      erasureSigning: env.ERASURE_SIGNING_KEY,
       acceptedApiKeyPepper: env.API_KEY_PEPPER_ALSO,
     },
     apiKeys: env.API_KEYS,

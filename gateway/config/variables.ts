@@ -47,6 +47,7 @@ const SECTIONS = {
   indexing: 'Indexing',
   remote: 'Remote subgraphs',
   telemetry: 'Metrics and traces',
+  care: 'Care of data',
 } as const;
 
 const secret = true;
@@ -854,6 +855,13 @@ export const Variables = z.object({
     'remote',
     'Of `npm run subgraph` alone: a port at which `/health/live` and `/health/ready` are answered without TLS, for probes that have no certificate. Nothing else is answered there.',
     { absent: 'probes ask at `PORT`' },
+  ),
+
+  ERASURE_SIGNING_KEY: optional(
+    pem,
+    'care',
+    'Of `npm run erase-tenant` alone: the Ed25519 private key that signs its reports, as PEM text (`openssl genpkey -algorithm ed25519`).',
+    { secret, absent: 'a key that is made into `DATA_DIR`' },
   ),
 
   METRICS: withDefault(

@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   keys: 'ops/keys.ts',
   config: 'ops/config.ts',
   doctor: 'ops/doctor.ts',
+  'erase-tenant': 'ops/erase-tenant.ts',
   compose: 'ops/compose.ts',
   persist: 'ops/persist.ts',
   'sources-init': 'ops/sources-init.ts',

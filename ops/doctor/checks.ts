@@ -12,11 +12,11 @@ import { ANY_TLS } from '#gateway/config/tls.ts';
 import type { Endings } from '#gateway/endings.ts';
 import { ownServer } from '#gateway/http/own-server.ts';
 import { MIGRATIONS } from '#gateway/mount/migrations.ts';
-import { isOwnSubgraph, mountGraphModel, mountSubgraph, type MountDeps } from '#gateway/mount/mount.ts';
+import { isOwnSubgraph, mountGraphModel } from '#gateway/mount/mount.ts';
 import { openPostgres } from '#gateway/mount/postgres.ts';
 import { mountSources } from '#gateway/mount/sources.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
-import { startEmbedded } from '#ops/reconcile/open-stores.ts';
+import { mountAlone, startEmbedded } from '#ops/reconcile/open-stores.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { Examination, Finding } from '#subgraphs/shared/examination.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
@@ -36,7 +36,7 @@ interface Shared {
   readonly endings: Endings;
   /** PostgreSQL where it answers and has all migrations, so that mounting on it changes nothing; else undefined. */
   readonly migrated: () => Promise<Postgres | undefined>;
-  readonly mounted: (name: SubgraphName, ports?: Partial<Ports>, postgres?: Postgres) => Promise<Subgraph>;
+  readonly mounted: ReturnType<typeof mountAlone>;
 }
 
 /**
@@ -48,7 +48,13 @@ export function checksOf(config: Config, isEmbedded: boolean, log: Logger, endin
   const { stores, runs, subgraphUrls } = config;
   const here = (name: SubgraphName): boolean => subgraphUrls[name] === undefined;
   const postgres = postgresOf(config, isEmbedded, log, endings);
-  const shared: Shared = { config, log, endings, migrated: postgres.migrated, mounted: mounting(config, log, endings) };
+  const shared: Shared = {
+    config,
+    log,
+    endings,
+    migrated: postgres.migrated,
+    mounted: mountAlone(config, log, endings),
+  };
   const inference = once(() => lookAtModels(shared));
   const checks: (Check | false)[] = [
     stores.postgres !== 'off' && { store: 'relational', what: postgres.what, look: postgres.look },
@@ -165,24 +171,6 @@ async function closely(subgraph: Subgraph): Promise<Looked> {
   const examination = await subgraph.examine();
   const again = await subgraph.health();
   return isWell(again) ? { health: again, examination } : { health: again };
-}
-
-function mounting(config: Config, log: Logger, endings: Endings): Shared['mounted'] {
-  return async (name, ports = {}, postgres) => {
-    const deps: MountDeps = {
-      // What is looked at does not begin to embed.
-      config: { ...config, stores: { ...config.stores, reindex: 'OFF' } },
-      postgres,
-      // Nothing is signed here, and no key is made: secrets that are not there yet are for the server to make.
-      objectSigningKey: 'nothing is signed by whoever only looks',
-      apiKeyPeppers: ['nothing is made by whoever only looks'],
-      publicBaseUrl: () => 'http://127.0.0.1',
-      log,
-    };
-    const subgraph = await mountSubgraph(name, deps, ports);
-    endings.add(() => subgraph.close());
-    return subgraph;
-  };
 }
 
 function postgresOf(config: Config, isEmbedded: boolean, log: Logger, endings: Endings) {

@@ -5,11 +5,13 @@ import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
 import { loadConfig, type Config } from '#gateway/config/config.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import { MOUNT_ORDER, type MountDeps } from '#gateway/mount/mount.ts';
+import { MOUNT_ORDER, mountSubgraph, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder } from '#gateway/mount/mount-in-order.ts';
 import { openPostgres } from '#gateway/mount/postgres.ts';
 import { Endings } from '#gateway/endings.ts';
-import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import type { Ports } from '#subgraphs/shared/ports.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
@@ -106,4 +108,31 @@ export async function startEmbedded({ dataDir }: Config, log: Logger, endings: E
   });
   endings.add(() => embedded.close());
   return embedded.url;
+}
+
+/**
+ * Mounts single subgraphs on their own stores, for whoever works on stores and answers nobody: without PostgreSQL unless it is given,
+ * so that nothing is migrated.
+ * @param endings ends what is mounted
+ */
+export function mountAlone(
+  config: Config,
+  log: Logger,
+  endings: Endings,
+): (name: SubgraphName, ports?: Partial<Ports>, postgres?: Postgres) => Promise<Subgraph> {
+  return async (name, ports = {}, postgres) => {
+    const deps: MountDeps = {
+      // Nothing begins to embed by itself.
+      config: { ...config, stores: { ...config.stores, reindex: 'OFF' } },
+      postgres,
+      // Nothing is signed, and no key is made: secrets that are not there yet are for the server to make.
+      objectSigningKey: 'nothing is signed by whoever answers nobody',
+      apiKeyPeppers: ['no key is made by whoever answers nobody'],
+      publicBaseUrl: () => 'http://127.0.0.1',
+      log,
+    };
+    const subgraph = await mountSubgraph(name, deps, ports);
+    endings.add(() => subgraph.close());
+    return subgraph;
+  };
 }

@@ -10,6 +10,11 @@ export const GRAPH = bounds('subgraphs/graph', 'limits', {
     min: 100,
     max: 1_000_000,
   },
+  erasureNodes: {
+    what: 'How many nodes of Neo4j are removed in a transaction while a tenant is erased.',
+    unit: 'nodes',
+    default: 2_000,
+  },
   depth: { what: 'The most levels of `neighbors`: its largest `depth`.', unit: 'levels', default: 6 },
   pathLength: {
     what: 'The most relations on a path: the largest `maxDepth` of `shortestPath`.',

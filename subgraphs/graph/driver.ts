@@ -12,6 +12,7 @@ import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/sh
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import type { Examination } from '#subgraphs/shared/examination.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
@@ -289,6 +290,8 @@ export interface GraphDriver {
 
   /** Probes the stores; never throws. */
   health(): Promise<StoreHealth[]>;
+  /** Removes everything of a tenant; absent where that is PostgreSQL's. */
+  readonly erasure?: StoreErasure;
   /** Looks closer at the store. @throws CodedError */
   examine?(): Promise<Examination>;
 

@@ -51,6 +51,7 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
         namingCounts: (context, ids) => driver.countEntityDocuments(context, ids),
       },
     },
+    erasure: driver.erasure,
     health: () => driver.health(),
     ...(driver.examine === undefined ? {} : { examine: () => driver.examine!() }),
     close: () => driver.close(),

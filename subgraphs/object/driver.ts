@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { StatementCounter } from '#subgraphs/shared/context.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import type { Examination } from '#subgraphs/shared/examination.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { ObjectBounds } from './bounds.ts';
@@ -124,6 +125,8 @@ export interface ObjectDriver {
   restore(scope: ObjectScope, link: UploadLink): Promise<void>;
   /** Probes the store; never throws. */
   health(): Promise<StoreHealth>;
+  /** Removes everything of a tenant. */
+  readonly erasure?: StoreErasure;
   /** Stores, reads and removes an object of no tenant, and says what of that failed. @throws CodedError */
   examine?(): Promise<Examination>;
   /** Ends clients and timers. Idempotent. */

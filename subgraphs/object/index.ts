@@ -44,6 +44,7 @@ export async function createObject(config: ObjectConfig, { shares }: ObjectPorts
     schema: buildSchema({ driver, signer, shares, bounds }),
     routes,
     provides: { archiveSink },
+    erasure: driver.erasure,
     health: async () => [await driver.health()],
     ...(driver.examine === undefined ? {} : { examine: () => driver.examine!() }),
     close: () => driver.close(),

@@ -2,6 +2,11 @@ import { bounds } from '#subgraphs/shared/bound.ts';
 
 /** Bounds of search by meaning and by words: of the stores, of ranking in process, and of what one call may send. */
 export const VECTOR = bounds('subgraphs/vector', 'vector', {
+  erasureTenants: {
+    what: 'How many tenants Qdrant is asked for while one is erased, to find its projects; those beyond are known by PostgreSQL.',
+    unit: 'tenants',
+    default: 100_000,
+  },
   qdrantTimeoutMs: {
     what: 'The longest time for one request to Qdrant. Past it the field fails with `STORE_TIMEOUT`.',
     unit: 'ms',

@@ -6,6 +6,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { RequiredWords } from './keywords/query.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 /** What made the vectors. A collection keeps to one model: vectors of two models cannot be compared. */
@@ -173,6 +174,8 @@ export interface VectorDriver {
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
   health(): Promise<StoreHealth>;
+  /** Removes everything of a tenant; absent where that is PostgreSQL's. */
+  readonly erasure?: StoreErasure;
   /** Which version the server is. @throws CodedError */
   version?(): Promise<string | undefined>;
   close(): Promise<void>;

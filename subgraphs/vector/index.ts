@@ -87,6 +87,8 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
       const progress = renewal?.progress;
       return [progress === undefined || health.state !== 'ok' ? health : { ...health, detail: progress }];
     },
+    // Of documents and of facts alike: those of the collection of one name are beside each other.
+    erasure: driver.erasure,
     examine: async () => {
       const plan = await renewer?.plan(false);
       const version = await driver.version?.();

@@ -15,6 +15,7 @@ import { INGEST } from '#ops/ingest/bounds.ts';
 import { MCP } from '#ops/mcp/bounds.ts';
 import { CONFIG } from '#ops/config/bounds.ts';
 import { DOCTOR } from '#ops/doctor/bounds.ts';
+import { ERASURE } from '#ops/erasure/bounds.ts';
 import { KEYS } from '#ops/keys/bounds.ts';
 import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
@@ -203,6 +204,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   KEYS,
   CONFIG,
   DOCTOR,
+  ERASURE,
   COMPARE,
   PERSIST,
   INIT,

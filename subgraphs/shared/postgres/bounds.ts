@@ -34,6 +34,17 @@ export const POSTGRES = bounds('subgraphs/shared/postgres', 'relational', {
     min: 100,
     max: 86_400_000,
   },
+  erasureRows: {
+    what: 'How many rows of one table are removed in a transaction while a tenant is erased.',
+    unit: 'rows',
+    default: 5_000,
+  },
+  erasureLockMs: {
+    what: 'How long the last transaction of an erasure waits for writers, and they for it, before it is tried again.',
+    unit: 'ms',
+    default: 500,
+  },
+  erasureAttempts: { what: 'How often it is tried.', unit: 'attempts', default: 60 },
   answerMarginMs: {
     what: 'How much longer than `statementTimeoutMs` a server may take that has stopped answering.',
     unit: 'ms',

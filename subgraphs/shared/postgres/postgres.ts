@@ -13,6 +13,7 @@ import { seesEveryUser } from '../scopes.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
+import { PostgresErasure } from './erase.ts';
 import { examinePostgres } from './examine.ts';
 import type { Examination } from '../examination.ts';
 import { PostgresPool, type PoolOptions, type PoolUse, type Statement, type Transaction } from './pool.ts';
@@ -240,6 +241,22 @@ export class Postgres {
       throw toStoreError(error);
     } finally {
       await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+    }
+  }
+
+  /**
+   * Begins to erase a tenant and its projects.
+   * @param schemas whose tables; the caller closes it
+   * @throws CodedError where the server cannot be asked, or has not all migrations
+   */
+  async erasure(tenant: string, schemas: readonly string[]): Promise<PostgresErasure> {
+    let client: pg.Client | undefined;
+    try {
+      client = await this.#pool.alone();
+      return await PostgresErasure.begin(client, tenant, schemas);
+    } catch (error) {
+      await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+      throw toStoreError(error);
     }
   }
 

@@ -2,6 +2,8 @@ import { bounds } from '#subgraphs/shared/bound.ts';
 
 /** Bounds of connections to Redis. */
 export const REDIS = bounds('subgraphs/shared/redis', 'server', {
+  erasureMs: { what: 'How long Redis may take for a command while a tenant is erased.', unit: 'ms', default: 5_000 },
+  erasureScan: { what: 'How many keys Redis looks at for each of these commands.', unit: 'keys', default: 1_000 },
   firstReconnectMs: {
     what: 'The pause before a lost connection is made anew; random by half.',
     unit: 'ms',

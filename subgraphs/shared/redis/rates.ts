@@ -8,7 +8,8 @@ import type { Secret } from '#subgraphs/shared/secret.ts';
 import { REDIS } from './bounds.ts';
 import { redisClient } from './client.ts';
 
-const PREFIX = 'tributary:rate:';
+/** Before the key of every rate. */
+export const PREFIX = 'tributary:rate:';
 
 /**
  * As `gcra.ts` has it, of several keys: all are taken of, or none. Arguments: for each key the interval, the burst and the

@@ -625,7 +625,7 @@ describe('blocks', () => {
 describe('commands', () => {
   const commands = new Map(
     [...texts].flatMap(([document, text]) =>
-      [...text.matchAll(/(?:^ {4}|`)npm (?:run )?(?:-s )?([\w:]+)([^`\n]*)/gm)].map(([, name, rest]) => [
+      [...text.matchAll(/(?:^ {4}|`)npm (?:run )?(?:-s )?([\w:-]+)([^`\n]*)/gm)].map(([, name, rest]) => [
         `${name} ${rest}`,
         document,
       ]),

@@ -15,6 +15,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { Neo4jClient, type Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
 import type { GraphDriver } from '../../driver.ts';
+import { neo4jErasure } from './erase.ts';
 import type { Query } from './query.ts';
 import { neo4jReads } from './reads.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
@@ -55,6 +56,7 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
       transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
     health: async () => [await client.health()],
     examine: () => client.examine(),
+    erasure: neo4jErasure(client),
     close: () => client.close(),
   };
 }

@@ -18,7 +18,9 @@ import type {
   PutOptions,
   UploadLink,
 } from '../../driver.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
+import { filesErasure } from './erase.ts';
 import { filesError, isAbsent } from './errors.ts';
 import { ensureFolder, pruneFolders, refuseLinks, syncFolder } from './folders.ts';
 import { walk } from './listing.ts';
@@ -40,6 +42,7 @@ export async function createFilesDriver({
 
 class FilesDriver implements ObjectDriver {
   readonly store = 'files';
+  readonly erasure: StoreErasure;
   readonly #root: string;
   readonly #incoming: string;
   readonly #spent: SpentLinks;
@@ -49,6 +52,7 @@ class FilesDriver implements ObjectDriver {
     this.#concurrency = concurrency;
     this.#root = root;
     this.#incoming = join(root, 'incoming');
+    this.erasure = filesErasure(root);
     this.#spent = new SpentLinks(join(root, 'spent'));
   }
 

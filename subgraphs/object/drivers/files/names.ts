@@ -39,6 +39,12 @@ export function pathOfKey(key: string): string[] {
 /** The name of a tenant's folder: tenant ids that differ in case alone are two tenants on every file system. */
 export const tenantFolder = (tenantId: string): string => `t~${encodeBytes(byteText(tenantId))}`;
 
+/** The tenant of a folder, as a byte text; undefined for a folder of none. */
+export function tenantOfFolder(name: string): string | undefined {
+  const bytes = /^t~((?:[a-z0-9_.-]|%[0-9a-f]{2})+)$/.exec(name)?.[1];
+  return bytes === undefined ? undefined : decodeBytes(bytes);
+}
+
 /** The path of a key's file below `root`. */
 export const filePath = (root: string, key: string): string => join(root, ...pathOfKey(key));
 
@@ -57,10 +63,13 @@ export interface DecodedName {
 export function decodeName(name: string): DecodedName | undefined {
   const match = /^([fdc])~((?:[a-z0-9_.-]|%[0-9a-f]{2})*)$/.exec(name);
   if (!match) return undefined;
-  const bytes = match[2]!.replace(/%([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  const bytes = decodeBytes(match[2]!);
   if (match[1] === 'f') return { kind: 'object', name, adds: bytes };
   return { kind: 'folder', name, adds: match[1] === 'd' ? `${bytes}/` : bytes };
 }
+
+const decodeBytes = (name: string): string =>
+  name.replace(/%([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 
 // A dot at the end is escaped too: some file systems drop it.
 const encodeBytes = (bytes: string): string =>

@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import type { Examination, Finding } from '#subgraphs/shared/examination.ts';
 import { s3Client } from '#subgraphs/shared/s3/client.ts';
 import { isAbsent } from '#subgraphs/shared/s3/fault.ts';
@@ -36,6 +37,7 @@ import type {
 import type { S3Config } from '../../driver.ts';
 import { keyFault } from '../../input.ts';
 import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
+import { s3Erasure } from './erase.ts';
 import { s3Error } from './errors.ts';
 import { SpentLinks } from './spent-links.ts';
 import { uploadBytes } from './upload.ts';
@@ -48,6 +50,7 @@ export function createS3Driver(config: S3Config): ObjectDriver & { signer: Objec
 class S3Driver implements ObjectDriver {
   readonly store = 's3';
   readonly signer: ObjectSigner;
+  readonly erasure: StoreErasure;
   readonly #client: S3Client;
   readonly #publicClient: S3Client;
   readonly #bucket: string;
@@ -63,6 +66,7 @@ class S3Driver implements ObjectDriver {
     this.#client = clientFor(config, config.endpoint);
     this.#publicClient = config.publicEndpoint ? clientFor(config, config.publicEndpoint) : this.#client;
     this.#spent = new SpentLinks(this.#client, bucket);
+    this.erasure = s3Erasure(this.#client, bucket, concurrency);
     this.signer = {
       signDownload: (tenantId, key, expiresIn) => this.#signDownload(tenantId, key, expiresIn),
       signUpload: (tenantId, key, options) => this.#signUpload(tenantId, key, options),

@@ -5,6 +5,7 @@
  * words miss nothing and no search compares vectors of two models.
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { StoreErasure } from '#subgraphs/shared/erasure.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
@@ -24,6 +25,7 @@ import type {
   VectorModel,
 } from '../../driver.ts';
 import { OtherModelError } from '../../indexing/collection.ts';
+import { qdrantErasure } from './erase.ts';
 import { QdrantConnection, type QdrantOptions } from './connection.ts';
 import type { Generation } from './generation.ts';
 import { Generations } from './generations.ts';
@@ -31,6 +33,7 @@ import { QdrantModelRenewer } from './model-renewal.ts';
 
 export class QdrantVectors implements VectorDriver {
   readonly store = 'qdrant';
+  readonly erasure: StoreErasure;
   readonly #connection: QdrantConnection;
   readonly #generations: Generations;
   readonly #called: string;
@@ -38,6 +41,7 @@ export class QdrantVectors implements VectorDriver {
   constructor(options: QdrantOptions & { readonly checked?: number | undefined }, collection: string) {
     this.#connection = new QdrantConnection(options);
     this.#called = collection;
+    this.erasure = qdrantErasure(this.#connection, collection);
     this.#generations = new Generations({ connection: this.#connection, collection, checked: options.checked });
   }
 
