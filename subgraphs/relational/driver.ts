@@ -644,6 +644,10 @@ export interface RelationalDriver {
   newestMessages(context: RequestContext, of: readonly NewestMessages[], most: number): Promise<MessageRow[]>;
   /** Erases a session with its messages and its summary. @throws CodedError `NOT_FOUND` */
   deleteSession(context: RequestContext, id: string): Promise<SessionRow>;
+  /** Sessions of all tenants that nobody has changed for so many days, the oldest first. System only. */
+  expiredSessions(context: RequestContext, days: number, limit: number): Promise<{ tenantId: string; id: string }[]>;
+  /** Erases a session of the context's tenant, whosever it is, unless it was changed meanwhile. @returns whether it did */
+  expireSession(context: RequestContext, id: string, days: number): Promise<boolean>;
 
   /**
    * Keeps a key. One that a key makes ends when that one does, at the latest.

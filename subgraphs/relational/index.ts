@@ -29,6 +29,7 @@ import { IndexingHub } from './indexing/hub.ts';
 import type { Peppers } from './keys/secret.ts';
 import { keyStore } from './keys/verify.ts';
 import { buildSchema } from './schema/index.ts';
+import { SessionRetention } from './sessions/retention.ts';
 
 /** There is no store to choose: it is PostgreSQL. Bounds are said in `RELATIONAL` (./bounds.ts), with their defaults. */
 export interface RelationalConfig extends Partial<BoundValues<typeof RELATIONAL>> {
@@ -77,6 +78,9 @@ export async function createRelational(
     keyOverlapSeconds: overlap = RELATIONAL.keyOverlapSeconds,
     keyMaxOverlapSeconds: maxOverlap = RELATIONAL.keyMaxOverlapSeconds,
   } = config;
+  const { sessionDays: days } = config;
+  const retention = postgres && days !== undefined ? new SessionRetention(driver, { days, log }) : undefined;
+  retention?.start();
   const changes = postgres === undefined ? silentChanges : postgresChanges(postgres, log);
   const hub = new IndexingHub(driver, changes, { ...config, log });
   const { waitMs = RELATIONAL.waitMs, waitMaxMs = RELATIONAL.waitMaxMs, requestMs = Infinity } = config;
@@ -105,6 +109,7 @@ export async function createRelational(
     },
     health: () => driver.health(),
     close: async () => {
+      await retention?.close();
       await hub.close();
       await extraction.close();
       await ownWork?.close();

@@ -15,7 +15,7 @@ import { postgresWorkflows } from './drivers/postgres/workflows.ts';
 import { postgresDriver } from './drivers/postgres/index.ts';
 import type { TemporalOptions } from './drivers/temporal/index.ts';
 import { LeaseSweep } from './leases/sweep.ts';
-import { Periodic } from './background/periodic.ts';
+import { Periodic } from '#subgraphs/shared/periodic.ts';
 import { partitionDays, Retention, type RetentionRules } from './retention/retention.ts';
 import { buildSchema } from './schema/index.ts';
 import { eventRoute } from './streams/sse.ts';

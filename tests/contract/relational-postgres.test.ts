@@ -233,6 +233,8 @@ describe('the tables', () => {
       // What may be shared, for the functions that show it to those with whom it was.
       else if (['agents', 'agent_versions', 'shares'].includes(table))
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      // When sessions changed last, for retention, and nothing of what.
+      else if (table === 'sessions') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of API keys it reads what it verifies them by.
       else if (['api_keys', 'api_key_secrets'].includes(table))
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
@@ -244,6 +246,9 @@ describe('the tables', () => {
       'SELECT model FROM relational.usage_records',
       'SELECT actor FROM relational.audit_entries',
       'SELECT created_by FROM relational.api_keys',
+      'SELECT user_id FROM relational.sessions',
+      'SELECT content FROM relational.messages',
+      'SELECT text FROM relational.session_summaries',
     ]) {
       const more = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql, parameters: [] }));
       await expect(more).rejects.toThrow(/permission denied/);

@@ -89,6 +89,11 @@ export async function writeEverything(server: Asking, tenantId: string, word: st
     messages: [{ role: 'USER', content: word }],
     idempotencyKey: word,
   });
+  await mutate('relational', 'summarizeSession', 'session { id }', {
+    sessionId: createSession.session.id,
+    text: word,
+    throughSequence: 1,
+  });
   const { startRun } = await mutate<{ startRun: { run: { id: string } } }>('runs', 'startRun', 'run { id }', {
     agentId,
     input: { word },

@@ -1,7 +1,15 @@
 /** Sessions and their messages: in order, none lost, none twice, and nobody's but their user's. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createRelationalFixture, type Answer, type Asking, type RelationalFixture } from './relational-fixture.ts';
+import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres/index.ts';
+import { SessionRetention } from '#subgraphs/relational/sessions/retention.ts';
+import {
+  contextOf,
+  createRelationalFixture,
+  type Answer,
+  type Asking,
+  type RelationalFixture,
+} from './relational-fixture.ts';
 
 const EVERYBODY: Asking = { subject: 'support', scopes: ['sessions:all'] };
 const ANN: Asking = { subject: 'ann' };
@@ -385,4 +393,35 @@ test('a session is its user’s, and of whoever may see everybody’s', async ()
       `INSERT INTO relational.sessions (id, user_id, metadata) VALUES ('ses_1', 'ann', '{}')`,
     ),
   ).rejects.toThrow(/row-level security/);
+});
+
+test('what nobody has changed for as long as sessions are kept is erased, in each tenant, and nothing else', async () => {
+  const [tenant, other] = [newTenant(), newTenant()];
+  const old: string[] = [];
+  for (const [of, as] of [
+    [tenant, ANN],
+    [tenant, BEN],
+    [other, ANN],
+  ] as const) {
+    const { id } = await begin(of, {}, as);
+    await append(of, { sessionId: id, messages: said('long ago') }, as);
+    old.push(id);
+  }
+  const { id: ended } = await begin(tenant, { title: 'still there' }, ANN);
+  await database.query(`UPDATE relational.sessions SET updated_at = now() - interval '8 days' WHERE id = ANY($1)`, [
+    old,
+  ]);
+  await database.query(`UPDATE relational.sessions SET updated_at = now() - interval '6 days' WHERE id = $1`, [ended]);
+  const driver = await createPostgresDriver(fixture.postgres);
+  const retention = new SessionRetention(driver, { days: 7 });
+  // Somebody goes on with one of them.
+  await append(other, { sessionId: old[2], messages: said('again') }, ANN);
+  const swept = await Promise.all([retention.sweep(), retention.sweep()]);
+  expect(swept.reduce((sum, count) => sum + count)).toBe(2);
+  const left = async (sql: string) => (await database.query(sql, [[...old, ended]])).rows;
+  expect(await left('SELECT id FROM relational.sessions WHERE id = ANY($1) ORDER BY id')).toEqual([{ id: old[2] }, { id: ended }].sort((a, b) => (a.id! < b.id! ? -1 : 1))); // prettier-ignore
+  expect(await left('SELECT DISTINCT session_id AS id FROM relational.messages WHERE session_id = ANY($1)')).toEqual([{ id: old[2] }]); // prettier-ignore
+  expect(await left(`SELECT tenant_id, actor, count(*)::int FROM relational.audit_entries WHERE action = 'session.expire' AND subject_id = ANY($1) GROUP BY 1, 2`)).toEqual([{ tenant_id: tenant, actor: 'system:retention', count: 2 }]); // prettier-ignore
+  expect(await driver.expiredSessions(contextOf('system', { system: true }), 7, 10)).toEqual([]);
+  await expect(driver.expiredSessions(contextOf(tenant), 7, 10)).rejects.toMatchObject({ code: 'FORBIDDEN' });
 });

@@ -38,6 +38,8 @@ export const disabledDriver: RelationalDriver = {
   sessionSummaries: refuse,
   newestMessages: refuse,
   deleteSession: refuse,
+  expiredSessions: refuse,
+  expireSession: refuse,
   createApiKey: refuse,
   revokeApiKey: refuse,
   rotateApiKey: refuse,

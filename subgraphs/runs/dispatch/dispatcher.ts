@@ -3,7 +3,7 @@
  */
 import { RUNS } from '../bounds.ts';
 import type { Lease, Run } from '../driver.ts';
-import { Periodic } from '../background/periodic.ts';
+import { Periodic } from '#subgraphs/shared/periodic.ts';
 import type { WebhookSender } from './webhook.ts';
 
 /** What the dispatcher needs of the store. It works across tenants. */

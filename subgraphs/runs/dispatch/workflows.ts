@@ -12,7 +12,7 @@ import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { RUNS } from '../bounds.ts';
 import type { AppendEvents, Run, RunsDriver } from '../driver.ts';
-import { Periodic } from '../background/periodic.ts';
+import { Periodic } from '#subgraphs/shared/periodic.ts';
 
 /** The workflow that owns a run: the same for every attempt to start it, so that it is started once. */
 export const workflowIdOf = (tenantId: string, runId: string): string => `tributary:${tenantId}:${runId}`;

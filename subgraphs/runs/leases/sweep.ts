@@ -3,7 +3,7 @@
  * claim ends those that it meets on its way; the sweep ends them also where no worker asks any more.
  */
 import { RUNS } from '../bounds.ts';
-import { doDue, Periodic } from '../background/periodic.ts';
+import { doDue, Periodic } from '#subgraphs/shared/periodic.ts';
 
 /** What the sweep needs of the store. It works across tenants. */
 export interface ExhaustedStore {

@@ -8,7 +8,7 @@ import { createRequestContext, type RequestContext } from '#subgraphs/shared/con
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import { RUNS } from '../bounds.ts';
 import type { Run, RunEvent, RunsDriver } from '../driver.ts';
-import { doDue, Periodic } from '../background/periodic.ts';
+import { doDue, Periodic } from '#subgraphs/shared/periodic.ts';
 
 /** When events of an ended run are no longer kept; each that is given applies. */
 export interface RetentionRules {

@@ -95,6 +95,8 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     sessionSummaries: (...given) => summaries.sessionSummaries(postgres, ...given),
     newestMessages: (...given) => summaries.newestMessages(postgres, ...given),
     deleteSession: (...given) => sessions.deleteSession(postgres, ...given),
+    expiredSessions: (...given) => sessions.expiredSessions(postgres, ...given),
+    expireSession: (...given) => sessions.expireSession(postgres, ...given),
     createApiKey: (...given) => keys.createApiKey(postgres, ...given),
     revokeApiKey: (...given) => keys.revokeApiKey(postgres, ...given),
     rotateApiKey: (...given) => keys.rotateApiKey(postgres, ...given),

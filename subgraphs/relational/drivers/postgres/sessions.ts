@@ -10,7 +10,7 @@ import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.
 import { seesEveryUser } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../../bounds.ts';
 import type { AppendMessages, MessageRow, ModelName, NewSession, RelationalDriver, SessionRow } from '../../driver.ts';
-import { audit } from './audit.ts';
+import { audit, type AuditedChange } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 /** What is a user's, and not the whole tenant's. */
@@ -233,14 +233,48 @@ export async function deleteSession(postgres: Postgres, context: RequestContext,
       rowsOf('Session', sql`DELETE FROM relational.sessions WHERE id = ${id} RETURNING ${selection('Session')}`),
     );
     if (row === undefined) throw noSuch('Session', id);
-    await audit(tx, context, [
-      {
-        action: 'session.delete',
-        subjectType: 'Session',
-        subjectId: id,
-        details: { userId: row.userId, messages: row.messageCount },
-      },
-    ]);
+    await audit(tx, context, [erased('session.delete', row)]);
     return row;
   });
 }
+
+export const expiredSessions = async (
+  postgres: Postgres,
+  context: RequestContext,
+  days: number,
+  limit: number,
+): Promise<{ tenantId: string; id: string }[]> =>
+  await postgres.systemTransaction(context, (tx) =>
+    tx.query(
+      statement(sql<{ tenantId: string; id: string }>`
+        SELECT tenant_id AS "tenantId", id FROM relational.sessions WHERE ${isExpired(days)} ORDER BY updated_at, tenant_id, id LIMIT ${limit}`),
+    ),
+  );
+
+export const expireSession = async (
+  postgres: Postgres,
+  context: RequestContext,
+  id: string,
+  days: number,
+): Promise<boolean> =>
+  await postgres.transaction(context, async (tx) => {
+    // It may have been written to since.
+    const [row] = await tx.query(
+      rowsOf(
+        'Session',
+        sql`DELETE FROM relational.sessions WHERE id = ${id} AND ${isExpired(days)} RETURNING ${selection('Session')}`,
+      ),
+    );
+    if (row === undefined) return false;
+    await audit(tx, context, [erased('session.expire', row)]);
+    return true;
+  });
+
+const isExpired = (days: number) => sql`updated_at < now() - ${days} * interval '1 day'`;
+
+const erased = (action: string, { id, userId, messageCount }: SessionRow): AuditedChange => ({
+  action,
+  subjectType: 'Session',
+  subjectId: id,
+  details: { userId, messages: messageCount },
+});
