@@ -83,6 +83,25 @@ export async function migrationState(client: pg.ClientBase, schema: string, fold
   return { pending, newer: [...checksums.keys()].filter((name) => !names.includes(name)), changed };
 }
 
+/**
+ * Lets the system remove the rows of a tenant that is being erased, and of its projects, from every table of tenants, in a transaction
+ * that names it (`app.erased_tenant`). Not a migration: no table that comes later may be forgotten.
+ */
+const erasable = (schema: string): string => `DO $$
+DECLARE
+  name text;
+BEGIN
+  FOR name IN
+    SELECT c.relname FROM pg_class c WHERE c.relnamespace = '${schema}'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+       AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+       AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'erasure')
+  LOOP
+    EXECUTE format('CREATE POLICY erasure ON ${schema}.%I TO ${SYSTEM_ROLE} USING (tenant_id = current_setting(''app.erased_tenant'', true)'
+                   ' OR starts_with(tenant_id, nullif(current_setting(''app.erased_tenant'', true), '''') || ''.'')) WITH CHECK (false)', name);
+    EXECUTE format('GRANT SELECT (tenant_id, tableoid, ctid), DELETE ON ${schema}.%I TO ${SYSTEM_ROLE}', name);
+  END LOOP;
+END $$`;
+
 /** Applies the files of `folder` that `schema` has not seen yet. */
 export async function runMigrations(client: pg.ClientBase, schema: string, folder: URL): Promise<void> {
   await locked(client, async () => {
@@ -122,6 +141,7 @@ export async function runMigrations(client: pg.ClientBase, schema: string, folde
         throw error;
       }
     }
+    await client.query(erasable(schema));
   });
 }
 
