@@ -35,7 +35,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   NOT_FOUND: {
     status: 404,
     meaning:
-      'A mutation or a route named something that does not exist for this tenant. (Queries answer null instead. An id that has not the form of one is BAD_USER_INPUT everywhere.)',
+      'A mutation or a route named something that does not exist for this tenant. (Queries answer null instead. An id that has not the form of one is BAD_USER_INPUT; a filter by one matches nothing.)',
     action: 'Check the id.',
   },
   CONFLICT: {

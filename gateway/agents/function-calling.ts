@@ -56,7 +56,7 @@ async function call(
   const read = tool.input.safeParse(given);
   if (!read.success) {
     throw badUserInput(`These are no arguments of ${name}: ${toldIssues(read.error.issues)}`, {
-      hint: 'GET /agents/tools has what it takes.',
+      hint: `It takes: ${Object.keys(tool.input.shape).join(', ') || 'nothing'}.`,
     });
   }
   sendJsonText(exchange, 200, answerOf(await tool.call(read.data)));

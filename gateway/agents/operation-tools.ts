@@ -20,6 +20,7 @@ import {
 } from 'graphql';
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
+import { argumentsOf } from './arguments-of.ts';
 
 /** An operation that can be called. */
 export interface OperationTool {
@@ -83,7 +84,7 @@ function toolOf(schema: GraphQLSchema, query: string): OperationTool | NoTool {
     description: descriptionOf(schema, query, operation),
     query,
     type: operation.operation,
-    input: z.object(Object.fromEntries(shape)),
+    input: argumentsOf(Object.fromEntries(shape)),
   };
 }
 

@@ -7,9 +7,9 @@ export interface Issue {
   readonly message: string;
 }
 
-/** The first few of them, each with its place. */
+/** The first few of them, each with its place, but for what is wrong with the whole, such as names that are unknown. */
 export const toldIssues = (issues: readonly Issue[]): string =>
   issues
     .slice(0, AGENTS.issues)
-    .map(({ path, message }) => `\`${path.join('.')}\`: ${message}`)
+    .map(({ path, message }) => (path.length === 0 ? message : `\`${path.join('.')}\`: ${message}`))
     .join('; ');

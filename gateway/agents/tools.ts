@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type { Calls, OperationParameters, Page } from './calls.ts';
+import { argumentsOf } from './arguments-of.ts';
 import type { Capability } from './capabilities.ts';
 import type { OperationTool } from './operation-tools.ts';
 
@@ -124,7 +125,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     tools.push({
       name,
       description,
-      input: z.object(shape),
+      input: argumentsOf(shape),
       reads: needs.includes('read'),
       destructive,
       isOperation: false,

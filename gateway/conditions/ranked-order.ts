@@ -75,7 +75,7 @@ async function resolvedOrNot(
 function pageOf(found: readonly Scored[], { size, from }: AskedPage): Omit<OrderedPage, 'total'> {
   return {
     items: found.slice(0, size).map(({ key, cursor }) => ({ key, cursor: () => cursor })),
-    hasNextPage: size > 0 && found.length > size,
+    hasNextPage: found.length > size,
     hasPreviousPage: from !== null,
   };
 }

@@ -109,7 +109,7 @@ class Sorting {
     this.#cut();
     const { size, backward, from } = this.#asked;
     const places = this.#kept.slice(0, size);
-    const further = size > 0 && this.#kept.length > size;
+    const further = this.#kept.length > size;
     const behind = from !== null;
     const items = (backward ? places.reverse() : places).map((place) => ({
       key: place.key,

@@ -8,6 +8,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { SHARED } from './bounds.ts';
 import type { SubgraphSchema } from './builder.ts';
 import { badUserInput } from './errors.ts';
+import { selects } from './selections.ts';
 import { wantedStream } from './streamed-lists.ts';
 
 /** The page sizes that every connection accepts. */
@@ -118,7 +119,7 @@ export async function readPage<Node, E extends Edge<Node>>(
   reader: RowReader<Node, E>,
   info: GraphQLResolveInfo,
 ): Promise<Page<Node, E>> {
-  const { page, read, edgeOf } = reader;
+  const { page } = reader;
   // What is read backwards is known in its order only when all of it is there.
   const wanted = page.backward ? undefined : wantedStream(info, 'edges');
   if (wanted !== undefined && [...wanted.beside].every((name) => INDEPENDENT.has(name)))
@@ -128,7 +129,16 @@ export async function readPage<Node, E extends Edge<Node>>(
       hasNextPage: false,
       hasPreviousPage: page.from !== undefined,
     };
-  return pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf);
+  return await pageOfRows(reader, info);
+}
+
+/** A page of rows, which are read with one more. Of an empty page nothing is read, unless it is asked whether there is something behind it. */
+export async function pageOfRows<Node, E extends Edge<Node>>(
+  { page, read, edgeOf }: RowReader<Node, E>,
+  info: GraphQLResolveInfo,
+): Promise<Page<Node, E>> {
+  const isCounted = page.size === 0 && !selects(info, ['pageInfo']);
+  return pageOf(isCounted ? [] : await read(undefined, page.size + 1), page, edgeOf);
 }
 
 async function* edgesAsRead<Node, E extends Edge<Node>>(

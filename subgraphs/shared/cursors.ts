@@ -23,13 +23,14 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
   } catch (cause) {
     throw malformedCursor(cause);
   }
-  if (!Array.isArray(decoded) || decoded.length !== length + 1) throw malformedCursor();
-  const [of, ...values] = decoded as unknown[];
+  const [of, ...values] = Array.isArray(decoded) ? (decoded as unknown[]) : [];
+  if (typeof of !== 'string') throw malformedCursor();
   if (of !== list) {
     throw badUserInput('`after` or `before` is a cursor of another list or order.', {
       hint: 'Start again without it.',
     });
   }
+  if (values.length !== length) throw malformedCursor();
   for (const value of values) {
     if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) throw malformedCursor();
     if (typeof value === 'string' && value.includes('\0')) throw malformedCursor();

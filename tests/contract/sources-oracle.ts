@@ -164,7 +164,7 @@ export function oracleOf(tables: Readonly<Record<string, ShopTable>>) {
     const from = backward ? Math.max(0, all.length - passed - size) : passed;
     const to = backward ? all.length - passed : Math.min(all.length, passed + size);
     const page = all.slice(from, to);
-    const further = size > 0 && (backward ? from > 0 : to < all.length);
+    const further = backward ? from > 0 : to < all.length;
     return {
       ...(counted ? { totalCount: all.length } : {}),
       pageInfo: backward
@@ -249,7 +249,8 @@ const constant = (field: string): string => field.replace(/[A-Z]/g, (letter) => 
 
 /** How many statements a query may be: one for each level and list that is read, and one for each count. */
 export function statementsOf({ size, counted, lists, ones }: ListQuery): number {
-  const own = (size > 0 ? 1 : 0) + (counted ? 1 : 0);
+  // Of a page of none it is asked whether there is something behind it.
+  const own = 1 + (counted ? 1 : 0);
   if (size === 0) return own;
   return own + Object.values(lists).reduce((sum, list) => sum + statementsOf(list), 0) + Object.keys(ones).length;
 }

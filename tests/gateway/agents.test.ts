@@ -304,6 +304,12 @@ describe('MCP', () => {
     expect(answer.result.isError ?? false, JSON.stringify(answer)).toBe(false);
   });
 
+  test('an argument that is nearly one of those that there are is told, and not passed over', async () => {
+    const { text, isError } = await call('recall', { query: 'editor', agent: 'agt_none' });
+    expect(isError).toBe(true);
+    expect(text).toContain('did you mean `agentId`?');
+  });
+
   test.each([null, [], {}])('parameters that are %j are none', async (params) => {
     const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/list', params }));
     expect(await answer.json()).toMatchObject({ id: 'a', result: { tools: READING.map((name) => ({ name })) } });

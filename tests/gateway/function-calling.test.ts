@@ -181,7 +181,7 @@ describe('a call', () => {
     expect((await recalled({ query })).toSorted()).toEqual([emacs, coffee].toSorted());
     await ask(writer, '/agents/tools/forget', { id: emacs });
     expect(await recalled({ query })).toEqual([coffee]);
-    for (const wrong of [{ since: 'last week' }, { after: 'x' }, { first: 0 }, { query: 'x'.repeat(9_000) }]) // prettier-ignore
+    for (const wrong of [{ since: 'last week' }, { after: 'x' }, { first: 0 }, { agent: agentId }, { agent_id: agentId }, { query: 'x'.repeat(9_000) }]) // prettier-ignore
       expect((await ask(writer, '/agents/tools/recall', { query, ...wrong })).body, JSON.stringify(wrong).slice(0, 40)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }); // prettier-ignore
   });
 

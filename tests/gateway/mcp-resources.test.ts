@@ -113,16 +113,15 @@ describe('resources', () => {
     'tributary://elsewhere/1',
     'file:///etc/passwd',
     'tributary://runs/%',
+    'tributary://documents/rubbish',
+    'tributary://objects/../../etc/passwd',
   ])('%s is not there', async (uri) => {
     await expect(client.readResource({ uri })).rejects.toMatchObject({ code: -32602 });
   });
 
-  test.each(['tributary://documents/rubbish', 'tributary://objects/../../etc/passwd', 'tributary://runs/%00'])(
-    '%s is refused',
-    async (uri) => {
-      await expect(client.readResource({ uri })).rejects.toThrow();
-    },
-  );
+  test('what no text may hold is refused', async () => {
+    await expect(client.readResource({ uri: 'tributary://runs/%00' })).rejects.toThrow('NUL');
+  });
 
   test('ids are completed', async () => {
     for (const [uri, argument, value] of [

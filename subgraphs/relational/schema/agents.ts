@@ -67,12 +67,13 @@ export function addAgents(parts: SchemaParts): void {
         type: versions,
         description: 'How the agent is and was set up, newest first.',
         args: pageArguments(t.arg as never),
-        resolve: async ({ id, versionNumber }, args: PageArguments, context) => {
+        resolve: async ({ id, versionNumber }, args: PageArguments, context, info) => {
           const page = await pageOfChildren(
             'agents.versions',
             args,
             ({ number }: AgentVersionRow) => number,
             (request) => loaders(context).agentVersions(request).load(id),
+            info,
           );
           // They count from 1 without gaps, and none is ever removed.
           return { ...page, totalCount: () => versionNumber };

@@ -58,7 +58,7 @@ export function addDocuments(parts: SchemaParts): void {
           where: t.arg({ type: chunkFilter, description: 'Which of them; all when absent.' }),
           ...pageArguments(t.arg as never),
         },
-        resolve: async ({ id }, { where, ...args }, context) => {
+        resolve: async ({ id }, { where, ...args }, context, info) => {
           const condition = parseFilter(MODELS.Chunk as Model, where);
           const page = await pageOfChildren(
             'documents.chunks',
@@ -68,6 +68,7 @@ export function addDocuments(parts: SchemaParts): void {
               loaders(context)
                 .documentChunks({ ...request, where: condition })
                 .load(id),
+            info,
           );
           return { ...page, totalCount: () => loaders(context).chunkCount(condition).load(id) };
         },

@@ -2,7 +2,7 @@
  * `Entity.documents`. Which documents name an entity the graph tells; what they are, which of them match, and in which order they come, is
  * known here.
  */
-import { connectionType, pageOf, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageOfRows, type Edge, type Page } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { DocumentRow, ListRequest } from '../driver.ts';
 import { MODELS, type Model } from '../models/columns.ts';
@@ -47,7 +47,7 @@ export function addEntityDocuments({ subgraph, builder, types, stubs, inputs, lo
       directives: { leads: { back: 'entities' } },
       description: 'The documents that name it.',
       args: listArguments(t, model, inputs.get('Document')!, BY_ID),
-      resolve: async ({ id }, given, context) => {
+      resolve: async ({ id }, given, context, info) => {
         const args = given as ListArguments;
         const isUnordered = !args.orderBy?.length;
         const { condition, reader } = rowReader(
@@ -61,9 +61,8 @@ export function addEntityDocuments({ subgraph, builder, types, stubs, inputs, lo
         );
         const isPlain = condition === undefined && isUnordered;
         const isTruncated = async () => !isPlain && (await loaders(context).namingAll.load(id)).truncated;
-        const { page, read, edgeOf } = reader;
         return {
-          ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
+          ...(await pageOfRows(reader, info)),
           truncated: isTruncated,
           totalCount: async () => {
             if (isPlain) return await loaders(context).namingCount.load(id);

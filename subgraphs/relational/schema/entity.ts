@@ -1,5 +1,6 @@
 /** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
 import type { EnumRef, ImplementableObjectRef, InterfaceRef } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
 import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
@@ -7,7 +8,7 @@ import { listedBy } from '#subgraphs/shared/conditions.ts';
 import {
   connectionType,
   pageArguments,
-  pageOf,
+  pageOfRows,
   pageRequest,
   readPage,
   type Edge,
@@ -402,13 +403,12 @@ export function listField<Shape extends object, M extends ModelName>(
     directives: { leads: { back } },
     description,
     args: listArguments(t, model, inputs.get(name)!, order) as never,
-    resolve: (async (object: Shape, args: unknown, context: RequestContext) => {
+    resolve: (async (object: Shape, args: unknown, context: RequestContext, info: GraphQLResolveInfo) => {
       const key = keyOf(object);
       const list = (request: ListRequest) => loaders(context).listOf(name, parent, request).load(key);
       const { condition, reader } = rowReader(name, args as ListArguments, list, order);
-      const { page, read, edgeOf } = reader;
       return {
-        ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
+        ...(await pageOfRows(reader, info)),
         totalCount: () => loaders(context).countOf(name, parent, condition).load(key),
       };
     }) as never,

@@ -2,7 +2,7 @@
 import type { ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
-import { connectionType, pageOf } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageOfRows } from '#subgraphs/shared/connections.ts';
 import type { Loaders } from '../loaders.ts';
 import { runListArguments, runReader, type RunListArguments, type RunListInputs } from './lists.ts';
 import type { RunReference } from './run-reference.ts';
@@ -29,13 +29,12 @@ export function addAgentRuns(
       directives: { leads: { back: 'agent' } },
       description: 'The runs that were started for it, the newest first unless `orderBy` says otherwise.',
       args: runListArguments(t, inputs),
-      resolve: async ({ id }, args, context) => {
+      resolve: async ({ id }, args, context, info) => {
         const { condition, reader } = runReader(args as RunListArguments, (query) =>
           loaders(context).runsOfAgent(query).load(id),
         );
-        const { page, read, edgeOf } = reader;
         return {
-          ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
+          ...(await pageOfRows(reader, info)),
           totalCount: () => loaders(context).runCountOfAgent(condition).load(id),
         };
       },

@@ -5,7 +5,7 @@ import {
   connectionType,
   forwardArguments,
   pageArguments,
-  pageOf,
+  pageOfRows,
   pageRequest,
   readPage,
   type Edge,
@@ -232,9 +232,8 @@ export async function linkedPage(
   const { where, reader } = rowReader(parts, type, args, info, async (request) =>
     key === undefined ? [] : await loaders.list(request, fields, key),
   );
-  const { page, read, edgeOf } = reader;
   return {
-    ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
+    ...(await pageOfRows(reader, info)),
     totalCount: async () =>
       key === undefined ? 0 : await loaders.count({ relation: type.relation, where }, fields, key),
   };

@@ -158,3 +158,29 @@ test('neighbors: arguments that are null are those that are left out', async () 
   ])
     expect(await ask(more)).toEqual(absent);
 });
+
+test('an empty page says whether something is behind it, of every list', async () => {
+  const page = 'pageInfo { hasNextPage hasPreviousPage }';
+  const behind = { pageInfo: { hasNextPage: true, hasPreviousPage: false } };
+  const { documents, sorted, near, entities, objects, agents } = await dataOf(`{
+    documents(first: 0) { ${page} }
+    sorted: documents(first: 0, orderBy: [{ entities: COUNT }]) { ${page} }
+    near: documents(first: 0, where: { similarTo: { query: "tea" } }, orderBy: [{ field: SIMILARITY }]) { ${page} }
+    entities(where: { name: { eq: "drinks" } }, first: 0) { ${page} }
+    objects(first: 0) { ${page} }
+    agents(first: 1) { nodes { runs(first: 0) { ${page} } versions(first: 0) { ${page} } } }
+  }`);
+  for (const list of [documents, sorted, near, entities, objects]) expect(list).toEqual(behind);
+  expect(agents.nodes[0].versions).toEqual(behind);
+  const backward = await dataOf(`{ documents(last: 0) { ${page} } agents(last: 0) { ${page} } }`);
+  for (const list of Object.values(backward))
+    expect(list).toEqual({ pageInfo: { hasNextPage: false, hasPreviousPage: true } });
+  const { none } = await dataOf(`{ none: documents(where: { title: { eq: "Beer" } }, first: 0) { ${page} } }`);
+  expect(none).toEqual({ pageInfo: { hasNextPage: false, hasPreviousPage: false } });
+});
+
+test('a cursor of another list is told as one', async () => {
+  const { documents } = await dataOf('{ documents(first: 1) { pageInfo { endCursor } } }');
+  const { errors } = await asked(`{ objects(first: 1, after: "${documents.pageInfo.endCursor}") { nodes { key } } }`);
+  expect(errors![0]!.message).toContain('is a cursor of another list');
+});
