@@ -243,10 +243,10 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
   add(
     ['read'],
     'session_context',
-    'Read a conversation: its summary and the newest messages that fit.',
+    'Read a conversation: its summary and newest messages.',
     {
       sessionId: z.string(),
-      maxTokens: z.number().int().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
+      maxTokens: z.number().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
     },
     ({ sessionId, maxTokens }) =>
       calls.run(
