@@ -5,10 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import type { RetrievalSet } from './measure.ts';
-
-/** As much of a section as a chunk takes. */
-const CHARACTERS = 4_000;
 
 /** By files of docs/ without their endings: heading, question; where two sections answer it, the headings are separated by a bar. */
 const QUESTIONS: Readonly<Record<string, readonly (readonly [heading: string, question: string])[]>> = {
@@ -128,14 +126,22 @@ const QUESTIONS: Readonly<Record<string, readonly (readonly [heading: string, qu
 
 /** @param project the project's folder */
 export function questions(project: string): RetrievalSet {
-  const documents = sectionsOf(project);
-  const known = new Set(documents.map(({ id }) => id));
-  const asked = Object.entries(QUESTIONS).flatMap(([file, each]) =>
-    each.map(([heading, text]) => ({ text, expected: [`${file}#${heading}`] })),
+  const chunks = sectionsOf(project).flatMap(({ id, title, text }) =>
+    chunkText(text, 'text/markdown', { title }).map((chunk, at) => ({
+      section: id,
+      id: `${id}/${at}`,
+      title,
+      text: chunk,
+    })),
   );
-  for (const { expected } of asked)
-    for (const id of expected) if (!known.has(id)) throw new Error(`No section of the docs is ${id} any more.`);
-  return { documents, questions: asked };
+  const asked = Object.entries(QUESTIONS).flatMap(([file, each]) =>
+    each.map(([heading, text]) => {
+      const section = chunks.filter((chunk) => chunk.section === `${file}#${heading}`);
+      if (section.length === 0) throw new Error(`No section of docs/${file}.md is "${heading}" any more.`);
+      return { text, expected: section.map(({ id }) => id) };
+    }),
+  );
+  return { documents: chunks, questions: asked };
 }
 
 /** What stands under each heading of the second level, with what stands under those below it. */
@@ -147,11 +153,7 @@ function sectionsOf(project: string): { id: string; title: string; text: string 
       const title = /^# (.*)/m.exec(head)?.[1] ?? name!;
       return sections.map((section) => {
         const heading = section.slice(0, section.indexOf('\n')).trim().replaceAll('`', '');
-        return {
-          id: `${name!}#${heading}`,
-          title,
-          text: `${heading}\n${section.slice(section.indexOf('\n'))}`.slice(0, CHARACTERS),
-        };
+        return { id: `${name!}#${heading}`, title, text: `## ${section}` };
       });
     },
   );
