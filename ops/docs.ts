@@ -1,5 +1,6 @@
 /** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md, docs/errors.md, docs/scopes.md and the JSON Schema of sources from the tables that the code uses. */
 import { parseArgs } from 'node:util';
+import { BACKUP } from './backup/bounds.ts';
 import { CONFIG } from './config/bounds.ts';
 import { DOCTOR } from './doctor/bounds.ts';
 import { ERASURE } from './erasure/bounds.ts';
@@ -32,6 +33,7 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   CONFIG,
   DOCTOR,
   ERASURE,
+  BACKUP,
   COMPARE,
   PERSIST,
   INIT,

@@ -50,6 +50,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'ops/compare', does: 'beside another gateway', row: 0 },
       { path: 'ops/doctor', does: 'look at stores', row: 0 },
       { path: 'ops/erasure', does: 'erase tenants', row: 1 },
+      { path: 'ops/backup', does: 'copy, restore', row: 1 },
       { path: 'ops/config', does: 'settings, faults', row: 0 },
       { path: 'ops/keys', does: 'API keys', row: 0 },
       { path: 'ops/mcp', does: 'MCP over stdio', row: 0 },

@@ -10,6 +10,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   config: 'ops/config.ts',
   doctor: 'ops/doctor.ts',
   'erase-tenant': 'ops/erase-tenant.ts',
+  backup: 'ops/backup.ts',
+  restore: 'ops/restore.ts',
   compose: 'ops/compose.ts',
   persist: 'ops/persist.ts',
   'sources-init': 'ops/sources-init.ts',

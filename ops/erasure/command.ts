@@ -117,7 +117,7 @@ async function eraseOrCount(
       return 0;
     }
     const key = await signingKey(config);
-    const stop = stopBySignal('; running it again goes on');
+    using stop = stopBySignal('; running it again goes on');
     const { progress, erasedBefore, left } = await erase(erased, journal, stop.signal, err);
     const complete = Object.keys(left).length === 0;
     const finishedAt = new Date().toISOString();

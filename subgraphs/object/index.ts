@@ -10,6 +10,7 @@ import { scopeOf } from './loaders.ts';
 import { createSignedRoutes } from './links/routes.ts';
 import { buildSchema } from './schema/index.ts';
 import { once } from './bytes/once.ts';
+import { keptObjects } from './bytes/kept-objects.ts';
 import { UrlSigner } from './links/signed-urls.ts';
 
 /** Bounds are said in `OBJECT` (./bounds.ts), with their defaults. */
@@ -44,6 +45,7 @@ export async function createObject(config: ObjectConfig, { shares }: ObjectPorts
     schema: buildSchema({ driver, signer, shares, bounds }),
     routes,
     provides: { archiveSink },
+    objects: store.kind === 'off' ? undefined : keptObjects(driver),
     erasure: driver.erasure,
     health: async () => [await driver.health()],
     ...(driver.examine === undefined ? {} : { examine: () => driver.examine!() }),

@@ -1,6 +1,7 @@
 /** What every subgraph's `index.ts` returns, and what the gateway (or a server of its own) mounts. */
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from './context.ts';
+import type { KeptObjects } from './kept-objects.ts';
 import type { StoreErasure } from './erasure.ts';
 import type { Examination } from './examination.ts';
 import type { Ports } from './ports.ts';
@@ -54,6 +55,8 @@ export interface Subgraph {
    * @throws CodedError where the store cannot be asked
    */
   examine?(): Promise<Examination>;
+  /** Its objects, for whoever copies all of them; absent for a subgraph that keeps none. */
+  readonly objects?: KeptObjects | undefined;
   /** Removes everything of a tenant; absent where PostgreSQL alone keeps what the subgraph has, of which `Postgres` does it. */
   readonly erasure?: StoreErasure | undefined;
   /** Ends timers and clients that this subgraph made (not those injected into it). Idempotent. */

@@ -13,6 +13,7 @@ import { EMBEDDED } from '#ops/embedded/bounds.ts';
 import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
 import { MCP } from '#ops/mcp/bounds.ts';
+import { BACKUP } from '#ops/backup/bounds.ts';
 import { CONFIG } from '#ops/config/bounds.ts';
 import { DOCTOR } from '#ops/doctor/bounds.ts';
 import { ERASURE } from '#ops/erasure/bounds.ts';
@@ -205,6 +206,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   CONFIG,
   DOCTOR,
   ERASURE,
+  BACKUP,
   COMPARE,
   PERSIST,
   INIT,

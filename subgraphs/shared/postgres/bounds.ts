@@ -34,6 +34,21 @@ export const POSTGRES = bounds('subgraphs/shared/postgres', 'relational', {
     min: 100,
     max: 86_400_000,
   },
+  copyRows: {
+    what: 'How many rows are read, or written, at once by a backup or its restoring.',
+    unit: 'rows',
+    default: 1_000,
+  },
+  goodbyeLooks: {
+    what: 'How often a restoring looks, a tenth of a second apart, whether a server is still connected.',
+    unit: 'looks',
+    default: 20,
+  },
+  copyBytes: {
+    what: 'How much of them is written at once.',
+    unit: 'bytes',
+    default: 8_388_608,
+  },
   erasureRows: {
     what: 'How many rows of one table are removed in a transaction while a tenant is erased.',
     unit: 'rows',

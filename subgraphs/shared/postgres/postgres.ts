@@ -13,6 +13,7 @@ import { seesEveryUser } from '../scopes.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
+import { PostgresCopy } from './copy.ts';
 import { PostgresErasure } from './erase.ts';
 import { examinePostgres } from './examine.ts';
 import type { Examination } from '../examination.ts';
@@ -241,6 +242,19 @@ export class Postgres {
       throw toStoreError(error);
     } finally {
       await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+    }
+  }
+
+  /**
+   * What reads all rows at one moment, or writes them; the caller closes it.
+   * @param migrations the folder of each schema's
+   * @throws CodedError where the server cannot be asked
+   */
+  async copy(migrations: Readonly<Record<string, URL>>): Promise<PostgresCopy> {
+    try {
+      return new PostgresCopy(await this.#pool.alone(), migrations);
+    } catch (error) {
+      throw toStoreError(error);
     }
   }
 
