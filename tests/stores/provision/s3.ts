@@ -45,6 +45,7 @@ export const s3: Store = {
   title: `S3 (Versity Gateway ${VERSITYGW.version.slice(1)})`,
   suites: [
     'tests/stores/s3.test.ts',
+    'tests/stores/backup.test.ts',
     'tests/stores/absent/s3.test.ts',
     'tests/contract/object-s3.test.ts',
     'tests/contract/sources-s3.test.ts',
