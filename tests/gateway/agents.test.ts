@@ -1,17 +1,7 @@
 import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-
-const READING = [
-  'search_schema',
-  'describe',
-  'validate',
-  'execute',
-  'search',
-  'recall',
-  'session_context',
-  'run_events',
-];
+import { READING } from './agent-tools.ts';
 
 let it: TestServer;
 let client: Client;

@@ -2,6 +2,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { READING } from './agent-tools.ts';
 
 interface Answer {
   readonly status: number;
@@ -44,17 +45,6 @@ const toolsOf = async (server: TestServer): Promise<readonly Tool[]> =>
   (await ask(server, '/agents/tools')).body['tools'] as readonly Tool[];
 const namesOf = async (server: TestServer): Promise<string[]> =>
   (await toolsOf(server)).map((tool) => tool.function.name);
-
-const READING = [
-  'search_schema',
-  'describe',
-  'validate',
-  'execute',
-  'search',
-  'recall',
-  'session_context',
-  'run_events',
-];
 
 describe('the list', () => {
   test('has what the operator allows', async () => {

@@ -2,10 +2,10 @@
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
-import { noSuch } from '#subgraphs/shared/ids.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { MessageRow, NewestMessages, SessionRow, SessionSummaryRow } from '../../driver.ts';
 import { audit } from './audit.ts';
+import { heldSession } from './sessions.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 const COLUMNS = sql`session_id AS "sessionId", through_sequence AS "throughSequence", text, tokens, model, run_id AS "runId", created_at AS "createdAt"`;
@@ -17,13 +17,7 @@ export async function summarizeSession(
 ): Promise<{ session: SessionRow; summary: SessionSummaryRow }> {
   return await postgres.transaction(context, async (tx) => {
     // Of two that sum up at once the second sees what the first has written.
-    const [session] = await tx.query(
-      rowsOf(
-        'Session',
-        sql`SELECT ${selection('Session')} FROM relational.sessions WHERE id = ${sessionId} FOR UPDATE`,
-      ),
-    );
-    if (session === undefined) throw noSuch('Session', sessionId);
+    const session = await heldSession(tx, sessionId);
     if (throughSequence > session.messageCount)
       throw badUserInput(`The session has no message ${throughSequence}; its last is ${session.messageCount}.`);
     const [summary] = await tx.query(

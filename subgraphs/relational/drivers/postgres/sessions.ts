@@ -114,6 +114,18 @@ export async function updateSession(
   });
 }
 
+/**
+ * A session, which nobody else writes to until the transaction has ended.
+ * @throws CodedError `NOT_FOUND`
+ */
+export async function heldSession(tx: Transaction, id: string): Promise<SessionRow> {
+  const [session] = await tx.query(
+    rowsOf('Session', sql`SELECT ${selection('Session')} FROM relational.sessions WHERE id = ${id} FOR UPDATE`),
+  );
+  if (session === undefined) throw noSuch('Session', id);
+  return session;
+}
+
 export async function appendMessages(
   postgres: Postgres,
   context: RequestContext,
@@ -122,13 +134,7 @@ export async function appendMessages(
   const { sessionId, runId, messages, idempotencyKey } = append;
   return await postgres.transaction(context, async (tx) => {
     // Whoever else appends waits here: numbers have no gaps, and none is given twice.
-    const [session] = await tx.query(
-      rowsOf(
-        'Session',
-        sql`SELECT ${selection('Session')} FROM relational.sessions WHERE id = ${sessionId} FOR UPDATE`,
-      ),
-    );
-    if (session === undefined) throw noSuch('Session', sessionId);
+    const session = await heldSession(tx, sessionId);
     // How tokens are estimated may change.
     const given = messages.map(({ tokens: _, ...message }) => message);
     const hash = idempotencyKey === null ? null : inputHash({ runId, messages: given });

@@ -1,0 +1,11 @@
+/** The tools of agents that only read, in the order in which they are listed. */
+export const READING = [
+  'search_schema',
+  'describe',
+  'validate',
+  'execute',
+  'search',
+  'recall',
+  'session_context',
+  'run_events',
+];
