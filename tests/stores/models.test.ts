@@ -24,7 +24,7 @@ const SERVERS = [
   { name: 'LiteLLM', url: LITELLM, key: KEY, served: { dimensions: 384, maxTokens: 512 } },
 ];
 
-// A transformer without the processor's wider instructions takes its time.
+// A transformer on a busy processor takes its time.
 const SLOW = { timeout: 300_000 };
 
 describe.runIf(OLLAMA)('real servers of models', SLOW, () => {
