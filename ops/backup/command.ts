@@ -8,6 +8,7 @@ import { openPostgres } from '#gateway/mount/postgres.ts';
 import { createLogger, type Logger } from '#gateway/telemetry/logger.ts';
 import { runningEmbeddedPostgres } from '#ops/embedded/running-postgres.ts';
 import { configBesideServer, mountAlone, startEmbedded } from '#ops/reconcile/open-stores.ts';
+import { whyApart, type Output } from '#ops/serve/command-line.ts';
 import { explain } from '#ops/serve/explain.ts';
 import { stopBySignal } from '#ops/serve/stop-by-signal.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
@@ -31,11 +32,6 @@ Configured by the same variables as the server, which must not run. The user of 
 set session_replication_role. Then: npm run reconcile -- --mend, where there is a Neo4j or a Qdrant.
 Exit codes: 0 done, 1 the backup is not whole, or the target is not empty, 2 nothing could be done.`,
 } as const;
-
-export interface Output {
-  out(line: string): void;
-  err(line: string): void;
-}
 
 /**
  * Runs one of both.
@@ -127,11 +123,8 @@ async function openSources(
   endings: Endings,
 ): Promise<{ postgres: Postgres; sources: Sources }> {
   const { stores } = config;
-  const apart = Object.keys(config.subgraphUrls).map((name) => `SUBGRAPH_${name.toUpperCase()}_URL`);
-  if (apart.length > 0)
-    throw new BackupError(
-      `It works on the stores themselves: leave out ${apart.join(', ')}, and set the variables of all stores.`,
-    );
+  const apart = whyApart(config);
+  if (apart !== undefined) throw new BackupError(apart);
   const embedded = stores.postgres === undefined ? startEmbedded(config, log, endings) : undefined;
   const postgres = await openPostgres(config, embedded, log);
   if (postgres === undefined)

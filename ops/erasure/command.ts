@@ -6,10 +6,10 @@ import type { Config } from '#gateway/config/config.ts';
 import { Endings } from '#gateway/endings.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { configBesideServer } from '#ops/reconcile/open-stores.ts';
-import { explain } from '#ops/serve/explain.ts';
+import { checkNames, orTold, UsageError, whyApart, type Output } from '#ops/serve/command-line.ts';
 import { stopBySignal } from '#ops/serve/stop-by-signal.ts';
 import type { Counts } from '#subgraphs/shared/erasure.ts';
-import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
+import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { erase, inWords, look } from './erase.ts';
 import { Journal, writeWhole } from './journal.ts';
 import { faultOf, publicPem, sign, signingKey, type SignedReport } from './signature.ts';
@@ -26,13 +26,6 @@ What is written while it runs is erased too; end the tenant's access first, or t
 Configured by the same variables as the server, which may run meanwhile. Killed, it goes on when it is run again.
 Exit codes: 0 done (or counted, or the report is whole), 1 something was written meanwhile (or the report is not whole), 2 nothing could be done.`;
 
-class UsageError extends Error {}
-
-export interface Output {
-  out(line: string): void;
-  err(line: string): void;
-}
-
 /**
  * Runs the command.
  * @param env as for the server
@@ -43,12 +36,7 @@ export async function eraseCommand(
   env: Readonly<Record<string, string | undefined>>,
   output: Output,
 ): Promise<number> {
-  try {
-    return await run(args, env, output);
-  } catch (error) {
-    output.err(error instanceof UsageError ? `${error.message}\n\n${USAGE}`.trim() : explain(error));
-    return 2;
-  }
+  return await orTold(() => run(args, env, output), USAGE, output);
 }
 
 async function run(
@@ -81,14 +69,9 @@ async function run(
   if (values.verify !== undefined) return await verify(config, values.verify, values.key, output);
   const { tenant, project } = values;
   if (tenant === undefined) throw new UsageError('Say whose: --tenant.');
-  for (const [option, named] of Object.entries({ tenant, project }))
-    if (named !== undefined && !TENANT_NAME.test(named))
-      throw new UsageError(`--${option} takes the name of a ${option}: letters, digits, \`_\` and \`-\`.`);
-  const apart = Object.keys(config.subgraphUrls).map((name) => `SUBGRAPH_${name.toUpperCase()}_URL`);
-  if (apart.length > 0)
-    throw new UsageError(
-      `It works on the stores themselves: leave out ${apart.join(', ')}, and set the variables of all stores.`,
-    );
+  checkNames({ tenant, project });
+  const apart = whyApart(config);
+  if (apart !== undefined) throw new UsageError(apart);
   return await eraseOrCount(config, tenantIdOf(tenant, project), values, output);
 }
 

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util';
 import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { configBesideServer, openStores } from '#ops/reconcile/open-stores.ts';
-import { explain } from '#ops/serve/explain.ts';
-import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
+import { checkNames, orTold, UsageError, type Output } from '#ops/serve/command-line.ts';
+import { stopBySignal } from '#ops/serve/stop-by-signal.ts';
+import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { ALL_SCOPES } from '#subgraphs/shared/scopes.ts';
 import { createKey, keyNamed, keysOf, revokeKey, rotateKey, tenantsOf, type ListedKey } from './calls.ts';
 
@@ -19,8 +20,6 @@ const USAGE = `Usage: npm run -s keys -- create --tenant <id> [--project <name>]
 Configured by the same variables as the server. A new key alone is written to standard output: KEY=$(npm run -s keys -- create …),
 where -s keeps npm's own lines out of it.`;
 
-class UsageError extends Error {}
-
 interface Given {
   tenant?: string;
   name?: string;
@@ -33,8 +32,6 @@ interface Given {
 /** Calls as the operator, who has every scope that he gives. */
 type CallWith = (scopes?: readonly string[]) => SubgraphCall;
 type Command = (callWith: CallWith, output: Output, given: Given, which: string | undefined) => Promise<number>;
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Who makes, rotates and revokes them, as the audit log has it. */
 const OPERATOR = 'system:operator';
@@ -134,12 +131,6 @@ const tell = (tenantId: string, key: ListedKey): string =>
       .map((one) => `beside trk_${one.prefix}_… until ${one.expiresAt}, ${usedAt(one.lastUsedAt)}`),
   ].join('  ');
 
-/** Where a command writes lines: what it is asked for, and all else. */
-export interface Output {
-  out(line: string): void;
-  err(line: string): void;
-}
-
 /**
  * Runs a command.
  * @param env as for the server
@@ -150,12 +141,7 @@ export async function keysCommand(
   env: Readonly<Record<string, string | undefined>>,
   output: Output,
 ): Promise<number> {
-  try {
-    return await run(args, env, output);
-  } catch (error) {
-    output.err(error instanceof UsageError ? [error.message, USAGE].filter(Boolean).join('\n\n') : explain(error));
-    return 2;
-  }
+  return await orTold(() => run(args, env, output), USAGE, output);
 }
 
 async function run(
@@ -186,16 +172,11 @@ async function run(
   if (command === undefined || more.length > 0 || (which !== undefined && name !== 'revoke' && name !== 'rotate'))
     throw new UsageError('');
   const { project, tenant, ...given } = values;
-  for (const [option, named] of Object.entries({ tenant, project }))
-    if (named !== undefined && !TENANT_NAME.test(named))
-      throw new UsageError(`--${option} takes the name of a ${option}: letters, digits, \`_\` and \`-\`.`);
+  checkNames({ tenant, project });
   if (project !== undefined && tenant === undefined)
     throw new UsageError('--project takes the name of a project of --tenant.');
   const config = await configBesideServer(env);
-  const stop = new AbortController();
-  const onSignal = (signal: string): void => stop.abort(new Error(`Stopped by ${signal}.`));
-  for (const signal of SIGNALS) process.once(signal, onSignal);
-  using _ = { [Symbol.dispose]: () => SIGNALS.forEach((signal) => process.off(signal, onSignal)) };
+  using stop = stopBySignal();
   await using stores = await openStores(config, createLogger({ ...config.log, level: 'warn' }), ['relational']);
   const { callTimeoutMs } = config.bounds.indexing;
   const callWith: CallWith = (scopes = []) =>
