@@ -70,6 +70,11 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
     default: 60_000,
   },
   retentionBatch: { what: 'The most of them that are looked up at once.', unit: 'sessions', default: 100 },
+  messagePartBytes: {
+    what: 'The most content, tool calls and metadata of messages that are read for one request. Past it, those of further ones are errors.',
+    unit: 'bytes',
+    default: 32 * 1024 * 1024,
+  },
   contextTokens: { what: "The most tokens of a session's context.", unit: 'tokens', default: 1_000_000 },
   contextTokensDefault: { what: 'How many, where it is not asked for another number.', unit: 'tokens', default: 8_000 },
   contextMessages: { what: 'The most messages of one.', unit: 'messages', default: 500 },

@@ -92,18 +92,23 @@ export interface SessionRow {
 export const MESSAGE_ROLES = ['SYSTEM', 'USER', 'ASSISTANT', 'TOOL'] as const;
 export type MessageRole = (typeof MESSAGE_ROLES)[number];
 
-export interface MessageRow {
+/** What of a message may be long. */
+export interface MessageParts {
+  content: string;
+  toolCalls: JsonValue;
+  metadata: JsonValue;
+}
+
+/** Its {@link MessageParts} are read apart. */
+export interface MessageRow extends Partial<MessageParts> {
   id: string;
   sessionId: string;
   /** Whose session it is in. */
   userId: string;
   sequence: number;
   role: MessageRole;
-  content: string;
   name: string | null;
-  toolCalls: JsonValue;
   toolCallId: string | null;
-  metadata: JsonValue;
   runId: string | null;
   /** An estimate. */
   tokens: number;
@@ -115,10 +120,7 @@ export interface NewSession extends Pick<SessionRow, 'agentId' | 'userId' | 'tit
   readonly idempotencyKey: string | null;
 }
 
-export type NewMessage = Pick<
-  MessageRow,
-  'role' | 'content' | 'name' | 'toolCalls' | 'toolCallId' | 'metadata' | 'tokens'
->;
+export type NewMessage = Pick<MessageRow, 'role' | 'name' | 'toolCallId' | 'tokens'> & MessageParts;
 
 export interface AppendMessages {
   readonly sessionId: string;
@@ -641,6 +643,16 @@ export interface RelationalDriver {
   /** Those of sessions that have one, in any order. */
   sessionSummaries(context: RequestContext, sessionIds: readonly string[]): Promise<SessionSummaryRow[]>;
   /** Of each session, in order: as many of the newest as fit, `most` at the most. */
+  /**
+   * What of messages may be long, in the order of their ids.
+   * @param bounds the most bytes of all together, and the most characters of each content that are wanted
+   * @returns null for those behind the bytes
+   */
+  messageParts(
+    context: RequestContext,
+    ids: readonly string[],
+    bounds: { readonly bytes: number; readonly characters?: number },
+  ): Promise<{ id: string; bytes: number; parts: MessageParts | null }[]>;
   newestMessages(context: RequestContext, of: readonly NewestMessages[], most: number): Promise<MessageRow[]>;
   /** Erases a session with its messages and its summary. @throws CodedError `NOT_FOUND` */
   deleteSession(context: RequestContext, id: string): Promise<SessionRow>;

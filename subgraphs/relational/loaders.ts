@@ -7,7 +7,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { GraphLookup } from '#subgraphs/shared/ports.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
-import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
+import { ID_PREFIX, isIdOf, noSuch } from '#subgraphs/shared/ids.ts';
 import type {
   AgentVersionRow,
   ChildRequest,
@@ -15,6 +15,7 @@ import type {
   DocumentRow,
   IndexingRow,
   ListRequest,
+  MessageParts,
   MessageRow,
   ModelName,
   NewShare,
@@ -56,6 +57,8 @@ export interface Loaders {
   ): DataLoader<string, number>;
   /** The summary of each session. */
   readonly sessionSummary: DataLoader<string, SessionSummaryRow | null>;
+  /** What of messages may be long, within the bytes of a request. */
+  readonly messageParts: DataLoader<string, MessageParts>;
   /** The newest messages of each session that fit so many tokens beside its summary. */
   sessionContext(maxTokens: number): DataLoader<string, SessionContext>;
   /** A page of the documents that name each entity, in the order of their ids. */
@@ -94,6 +97,11 @@ export interface NamingDocuments {
   /** Whether there are more. */
   readonly truncated: boolean;
 }
+
+const tooMuchSaid = (): CodedError =>
+  new CodedError('QUERY_TOO_COSTLY', 'The messages of this request say more than is read for one.', {
+    hint: 'Ask for fewer messages, or without `content`, `toolCalls` and `metadata`.',
+  });
 
 /**
  * Makes the loaders of each request.
@@ -161,6 +169,8 @@ export const createLoaders = (
       async (ids) => new Map((await driver.sessionSummaries(context, ids)).map((row) => [row.sessionId, row])),
       null,
     );
+    let partsLeft: number = RELATIONAL.messagePartBytes;
+    let partsRead: Promise<unknown> = Promise.resolve();
     return {
       byId,
       sessionSummary,
@@ -183,6 +193,21 @@ export const createLoaders = (
         },
         { summary: null, messages: [] } as SessionContext,
       ),
+      // What is an error is one of its key alone.
+      messageParts: loader<MessageParts | Error>(
+        async (ids) => {
+          // One after the other: together they have so many bytes.
+          const read = partsRead.then(() => driver.messageParts(context, ids, { bytes: partsLeft }));
+          partsRead = read.then(
+            (rows) => {
+              for (const { bytes, parts } of rows) if (parts !== null) partsLeft -= bytes;
+            },
+            () => undefined,
+          );
+          return new Map((await read).map(({ id, parts }) => [id, parts ?? tooMuchSaid()]));
+        },
+        noSuch('Message', 'that was read'),
+      ) as DataLoader<string, MessageParts>,
       documentText: loader<string | null>(
         async (ids) => new Map((await driver.documentTexts(context, ids)).map(({ id, text }) => [id, text])),
         null,

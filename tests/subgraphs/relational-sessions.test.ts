@@ -425,3 +425,43 @@ test('what nobody has changed for as long as sessions are kept is erased, in eac
   expect(await driver.expiredSessions(contextOf('system', { system: true }), 7, 10)).toEqual([]);
   await expect(driver.expiredSessions(contextOf(tenant), 7, 10)).rejects.toMatchObject({ code: 'FORBIDDEN' });
 });
+
+test('what messages say is read where it is asked for, once for a request, and no more of it than a request may have', async () => {
+  const tenant = newTenant();
+  const { id } = await begin(tenant);
+  // A message of half a megabyte, which is few tokens: 70 of them are more than a request may read.
+  const long = '😀'.repeat(131_072);
+  for (let at = 0; at < 70; at += 7)
+    await append(tenant, { sessionId: id, messages: said(...Array.from({ length: 7 }, () => long)) });
+  // As many times as the gateway's limits let a client say it.
+  const often = (text: (at: number) => string) =>
+    Array.from({ length: 20 }, (_, at) => `c${at}: ${text(at)}`).join(' ');
+  const { data, codes, context } = await fixture.ask(
+    tenant,
+    `query ($id: ID!) { session(id: $id) { ${often((at) => `context(maxTokens: ${1_000_000 - at}) { omitted }`)} } }`,
+    { id },
+  );
+  expect(codes).toEqual([]);
+  expect(data.session.c0.omitted).toBeGreaterThan(0);
+  // One for the session, one for its summary, one for each length of a context: none for what is said.
+  expect(context.statements.counts()).toEqual({ postgres: 22 });
+  const listed = await fixture.ask(
+    tenant,
+    `query ($id: ID!) { session(id: $id) { ${often((at) => `messages(first: ${100 - at}) { nodes { sequence } }`)} } }`,
+    { id },
+  );
+  expect(listed.codes).toEqual([]);
+  const read = await fixture.ask(
+    tenant,
+    `query ($id: ID!) { session(id: $id) { ${often((at) => `messages(last: ${20 + at}) { nodes { content } }`)} } }`,
+    { id },
+  );
+  expect(read.codes).toEqual([]);
+  expect(read.data.session.c19.nodes[38].content).toBe(long);
+  const all = await fixture.ask(
+    tenant,
+    'query ($id: ID!) { session(id: $id) { messages(first: 100) { nodes { content } } } }',
+    { id },
+  );
+  expect(new Set(all.codes)).toEqual(new Set(['QUERY_TOO_COSTLY']));
+});

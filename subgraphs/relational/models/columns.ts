@@ -16,6 +16,8 @@ export interface Column {
   readonly nullable?: true;
   readonly filterable?: true;
   readonly sortable?: true;
+  /** It may be long: it is not read with the row, but where it is selected. */
+  readonly apart?: true;
   /** The field's name before, which stays, deprecated. */
   readonly formerly?: string;
 }
@@ -323,6 +325,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         type: 'text',
         description: 'What is said; empty where an assistant only calls tools.',
         filterable: true,
+        apart: true,
       },
       name: {
         column: 'name',
@@ -337,6 +340,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         description:
           'The tools that the assistant calls, as a JSON list as its model wrote it; null where it calls none.',
         nullable: true,
+        apart: true,
       },
       toolCallId: {
         column: 'tool_call_id',
@@ -350,6 +354,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         type: 'json',
         description: 'Whatever the writer recorded about it, as a JSON object.',
         filterable: true,
+        apart: true,
       },
       runId: {
         column: 'run_id',

@@ -125,11 +125,15 @@ const GRAPHQL_TYPE: Record<ColumnType, string> = {
   json: 'JSON',
 };
 
-/** Fields that return a column as it is: nullable where the column is, and where other subgraphs refer to the type (see `Model.referred`). */
+/**
+ * Fields that return a column as it is: nullable where the column is, and where other subgraphs refer to the type (see `Model.referred`).
+ * @param read where they are not read with the row
+ */
 export function columnFields<M extends ModelName>(
   t: ObjectFields<Rows[M]>,
   name: M,
   fields: readonly (keyof Rows[M] & string)[],
+  read?: (row: Rows[M], context: RequestContext) => Promise<Partial<Rows[M]>>,
 ) {
   const model = MODELS[name] as Model;
   return Object.fromEntries(
@@ -139,7 +143,9 @@ export function columnFields<M extends ModelName>(
         type: GRAPHQL_TYPE[type] as 'String',
         nullable: field !== 'id' && (nullable === true || model.referred === true),
         description,
-        resolve: (row: Rows[M]) => row[field] as never,
+        resolve: (read === undefined
+          ? (row: Rows[M]) => row[field]
+          : async (row: Rows[M], _: unknown, context: RequestContext) => (await read(row, context))[field]) as never,
       };
       return [
         [field, t.field(options)],

@@ -12,7 +12,7 @@ import { notTold, type SessionContext } from '../loaders.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { parseFilter } from '../models/filters.ts';
 import { parseOrder } from '../models/orders.ts';
-import { sumUp } from '../sessions/summing-up.ts';
+import { sumUp, type SaidMessage } from '../sessions/summing-up.ts';
 import { checkRun, type Ref, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 
@@ -83,6 +83,8 @@ export function addSummaries(parts: SchemaParts): void {
     }),
     context: t.field({
       type: context,
+      // As many rows are looked at.
+      directives: { cost: { weight: RELATIONAL.contextMessages } },
       description: 'What of it fits a model, in one call.',
       args: {
         maxTokens: t.arg.int({
@@ -191,10 +193,20 @@ function addSummarize(parts: SchemaParts, type: Ref<SessionSummaryRow>): void {
     const through = throughSequence ?? session.messageCount - RELATIONAL.summaryKeeps;
     const behind = before?.throughSequence ?? 0;
     if (through <= behind) return { session, summary: before };
-    const messages = await messagesOf(context, sessionId, behind, through);
+    const messages = await saidIn(context, await messagesOf(context, sessionId, behind, through));
     // A replica may not have them yet.
     if (messages.length === 0) return { session, summary: before };
     return await sumUp(chat() ?? notTold('The chat model', 'inference'), context, before?.text, messages, most);
+  };
+
+  /** With the beginnings of what they say. */
+  const saidIn = async (context: RequestContext, rows: readonly MessageRow[]): Promise<SaidMessage[]> => {
+    const bounds = { bytes: RELATIONAL.messagePartBytes, characters: RELATIONAL.summedUpMessage + 1 };
+    const ids = rows.map(({ id }) => id);
+    const parts = new Map((await driver().messageParts(context, ids, bounds)).map(({ id, parts }) => [id, parts]));
+    // Those behind the bytes are summed up by the next call.
+    const upTo = rows.findIndex(({ id }) => parts.get(id) == null);
+    return rows.slice(0, upTo === -1 ? rows.length : upTo).map((row) => ({ ...row, ...parts.get(row.id)! }));
   };
 
   const messagesOf = async (

@@ -9,6 +9,7 @@ import { MESSAGE_ROLES, type MessageRow, type SessionRow } from '../driver.ts';
 import { optionalText } from '../input.ts';
 import { checkIdempotencyKey, checkMessages, userOf, type MessageInput } from '../sessions/input.ts';
 import {
+  columnFields,
   belongingType,
   checkRun,
   entityType,
@@ -64,8 +65,11 @@ export function addSessions(parts: SchemaParts): void {
     parts,
     'Message',
     'Something that was said in a session. Messages do not change, and go with their session.',
-    ['id', 'sequence', 'content', 'name', 'toolCalls', 'toolCallId', 'metadata', 'tokens', 'createdAt'],
+    ['id', 'sequence', 'name', 'toolCallId', 'tokens', 'createdAt'],
     (t) => ({
+      ...columnFields(t, 'Message', ['content', 'toolCalls', 'metadata'], ({ id }, context) =>
+        loaders(context).messageParts.load(id),
+      ),
       role: t.field({ type: role, nullable: false, description: 'Who says it.', resolve: (row) => row.role as never }),
       session: t.field({
         type: types.Session,

@@ -9,7 +9,15 @@ import { inputHash } from '#subgraphs/shared/input-hash.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { seesEveryUser } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../../bounds.ts';
-import type { AppendMessages, MessageRow, ModelName, NewSession, RelationalDriver, SessionRow } from '../../driver.ts';
+import type {
+  AppendMessages,
+  MessageParts,
+  MessageRow,
+  ModelName,
+  NewSession,
+  RelationalDriver,
+  SessionRow,
+} from '../../driver.ts';
 import { audit, type AuditedChange } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
@@ -182,6 +190,34 @@ export async function appendMessages(
     ]);
     return { session: updated!, messages: stored.sort((left, right) => left.sequence - right.sequence) };
   });
+}
+
+export async function messageParts(
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+  { bytes, characters }: { readonly bytes: number; readonly characters?: number },
+): Promise<{ id: string; bytes: number; parts: MessageParts | null }[]> {
+  const [content, length] =
+    characters === undefined
+      ? [sql`content`, sql`octet_length(content)`]
+      : [sql`left(content, ${characters})`, sql`least(octet_length(content), 4 * ${characters}::integer)`];
+  const rows = await postgres.read(
+    context,
+    // How long a value is is known without unpacking it.
+    statement(sql<MessageParts & { id: string; bytes: number; fits: boolean }>`
+      SELECT id, bytes, fits, CASE WHEN fits THEN ${content} END AS content, CASE WHEN fits THEN tool_calls END AS "toolCalls",
+        CASE WHEN fits THEN metadata END AS metadata
+      FROM (
+        SELECT *, sum(bytes) OVER (ORDER BY id) <= ${bytes} AS fits FROM (
+          SELECT id, content, tool_calls, metadata,
+            ${length} + coalesce(pg_column_size(tool_calls), 0) + pg_column_size(metadata) AS bytes
+          FROM relational.messages WHERE id = ANY(${ids}::text[])
+        ) AS measured
+      ) AS summed`),
+    { replica: true },
+  );
+  return rows.map(({ id, bytes, fits, ...parts }) => ({ id, bytes, parts: fits ? parts : null }));
 }
 
 /** What the same key appended before. @throws CodedError `CONFLICT` where it were other messages */

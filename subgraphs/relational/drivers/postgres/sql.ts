@@ -16,10 +16,12 @@ export const tableOf = (model: Model): RawBuilder<unknown> => sql.id('relational
 export const columnRef = (model: Model, field: string, of: string = model.table): RawBuilder<unknown> =>
   sql.id(of, columnOf(model, field).column);
 
-/** All columns of a model under the names of its row's fields. */
+/** The columns of a model that are read with its rows, under the names of their fields. */
 export function selection(name: ModelName, of: string = MODELS[name].table): RawBuilder<unknown> {
   return sql.join(
-    columnsOf(MODELS[name] as Model).map(([field, { column }]) => sql`${sql.id(of, column)} AS ${sql.id(field)}`),
+    columnsOf(MODELS[name] as Model)
+      .filter(([, { apart }]) => apart !== true)
+      .map(([field, { column }]) => sql`${sql.id(of, column)} AS ${sql.id(field)}`),
   );
 }
 
