@@ -73,10 +73,16 @@ const claimPaths = list
   .refine((paths) => paths.length > 0, 'must name at least one claim')
   .refine((paths) => paths.every((path) => !/^\.|\.\.|\.$/.test(path)), 'must have a name on both sides of each dot');
 const url = (...protocols: string[]) =>
-  text.refine(
-    (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1)),
-    `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
-  );
+  text.superRefine((value, context) => {
+    if (URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1))) return;
+    const begun = protocols.some((protocol) => value.startsWith(`${protocol}://`));
+    context.addIssue({
+      code: 'custom',
+      message: begun
+        ? 'cannot be read as a URL: in a user or a password `#`, `/`, `?`, `@`, `:` and `%` are written %23, %2F, %3F, %40, %3A and %25'
+        : `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+    });
+  });
 const origin = (value: string): boolean =>
   URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value;
 /** A store's address, or the word that switches the store off. */

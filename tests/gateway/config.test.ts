@@ -189,6 +189,8 @@ describe('configuration', () => {
 
   test.each<[Record<string, string>, string, RegExp]>([
     [{ REDIS_URL: 'http://cache' }, 'REDIS_URL', /redis:\/\/ or rediss/],
+    [{ DATABASE_URL: 'postgres://u:hunter2#a@db/x' }, 'DATABASE_URL', /cannot be read as a URL.*%23/],
+    [{ DATABASE_URL: 'postgres://u:hunter2/a@db/x' }, 'DATABASE_URL', /cannot be read as a URL.*%2F/],
     [{ RUN_RETENTION_DAYS: '0' }, 'RUN_RETENTION_DAYS', /between 1 and 36500/],
     [{ RUN_RETENTION_RUNS: 'many' }, 'RUN_RETENTION_RUNS', /whole number/],
     [{ DISPATCH_ALLOWED_HOSTS: 'a.example' }, 'DISPATCH_SECRET', /must be set beside DISPATCH_ALLOWED_HOSTS/],
@@ -214,7 +216,7 @@ describe('configuration', () => {
       'TEMPORAL_TLS_CERT',
       /beside TEMPORAL_TLS_KEY/,
     ],
-  ])('runs: %j is refused for %s', (env, name, message) => {
+  ])('%j is refused for %s', (env, name, message) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name} `));

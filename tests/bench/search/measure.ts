@@ -29,7 +29,9 @@ export async function builtIn(model: BuiltInModel): Promise<Embedder> {
 }
 
 export async function served(baseUrl: string, model: string): Promise<Embedder> {
-  const config = { embeddings: 'openai' as const, embeddingModel: model, openai: { baseUrl } };
+  // A transformer takes its time for a thousand texts.
+  const slow = { timeoutMs: 600_000, embeddingConcurrency: 1 };
+  const config = { embeddings: 'openai' as const, embeddingModel: model, openai: { baseUrl }, ...slow };
   return (await createInference(config, { usageSink: undefined })).provides.embedder!;
 }
 
