@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { GraphQLError, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
+import { shortened } from '#gateway/plan/variables.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { checkDocument, tooDeep, type OperationLimits } from './limits.ts';
 import { VALIDATION_RULES } from './subscription-root.ts';
@@ -101,7 +102,7 @@ function parseBounded(text: string, limits: OperationLimits): DocumentNode {
 }
 
 const withCode = (error: GraphQLError, code: string): GraphQLError =>
-  new GraphQLError(error.message, {
+  new GraphQLError(shortened(error.message), {
     nodes: error.nodes,
     source: error.source,
     positions: error.positions,

@@ -84,7 +84,7 @@ export class Calls {
       );
       operation.discard();
       const errors = given === undefined ? [] : this.#variableErrors(operation.document, operationName, given);
-      if (errors.length > 0) return toToolResult({ errors }, this.#first);
+      if (errors.length > 0) return toToolResult({ errors }, this.#first, REST.errors);
       const valid = {
         valid: true,
         type: operation.type,
@@ -107,7 +107,7 @@ export class Calls {
     }: { own?: boolean; page?: Page | undefined; type?: 'query' | 'mutation' } = {},
   ): Promise<CallToolResult> {
     return await this.#telling(async () =>
-      toToolResult(await this.#resultOf(parameters, { own, type, asText: true }), page),
+      toToolResult(await this.#resultOf(parameters, { own, type, asText: true }), page, REST[type]),
     );
   }
 
@@ -163,7 +163,7 @@ export class Calls {
     const { mayExplore, search } = this.#options;
     if (!mayExplore()) throw notInSafelist();
     const text = await look(search());
-    return page === undefined ? { content: [{ type: 'text', text }] } : paged(text, page);
+    return page === undefined ? { content: [{ type: 'text', text }] } : paged(text, page, REST.query);
   }
 
   #variableErrors(document: DocumentNode, operationName: string | undefined, given: unknown): readonly GraphQLError[] {
@@ -178,8 +178,9 @@ export class Calls {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, this.#first);
-      if (error instanceof CodedError) return toToolResult({ errors: [toGraphQLError(error)] }, this.#first);
+      if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, this.#first, REST.errors);
+      if (error instanceof CodedError)
+        return toToolResult({ errors: [toGraphQLError(error)] }, this.#first, REST.errors);
       logFailure(this.#options.log, 'A tool failed.', error, this.#caller);
       return toToolResult(
         {
@@ -190,6 +191,7 @@ export class Calls {
           ],
         },
         this.#first,
+        REST.errors,
       );
     }
   }
@@ -201,6 +203,15 @@ const HINTS = {
   mutation: 'This tool sends mutations alone: send queries with `execute`, and subscriptions to the GraphQL endpoint.',
 } as const;
 
+/** How to have what a page has no room for; the page of a query says where it goes on. */
+const REST = {
+  query: (next: number) =>
+    `Call again with \`offset\`: ${next} for the next, or ask for less: smaller \`first\`, fewer fields.`,
+  mutation: () => 'The rest is left out, and calling again would do it again: read it by a query.',
+  errors: () => 'The rest is left out.',
+} as const;
+type Rest = (typeof REST)[keyof typeof REST];
+
 /** The variables that a tool was called with: an object, JSON text of one, or what models write for none. */
 function variablesOf(variables: unknown, limits: BodyLimits): unknown {
   if (typeof variables !== 'string') return variables ?? undefined;
@@ -210,11 +221,11 @@ function variablesOf(variables: unknown, limits: BodyLimits): unknown {
 const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
 
 /** One page of the answer's text, and where the next one begins. One of a usual page's length is structured too. */
-function toToolResult(result: ExecutionResult, page: Page): CallToolResult {
+function toToolResult(result: ExecutionResult, page: Page, rest: Rest): CallToolResult {
   const whole = resultText(result);
   const isError = result.data == null && result.errors !== undefined;
   if (page.offset > 0 || whole.length > page.limit || whole.length > AGENTS.structuredCharacters)
-    return { ...paged(whole, page), isError };
+    return { ...paged(whole, page, rest), isError };
   return {
     content: [{ type: 'text', text: whole }],
     structuredContent: JSON.parse(whole) as Record<string, unknown>,
@@ -222,14 +233,11 @@ function toToolResult(result: ExecutionResult, page: Page): CallToolResult {
   };
 }
 
-function paged(whole: string, { offset, limit }: Page): CallToolResult {
+function paged(whole: string, { offset, limit }: Page, rest: Rest): CallToolResult {
   if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }] };
   const start = wholeCharacter(whole, Math.min(offset, whole.length));
   const end = wholeCharacter(whole, Math.min(start + limit, whole.length));
-  const next =
-    end < whole.length
-      ? `Call again with \`offset\`: ${end} for the next, or ask for less: smaller \`first\`, fewer fields.`
-      : 'These are the last.';
+  const next = end < whole.length ? rest(end) : 'These are the last.';
   return {
     content: [
       { type: 'text', text: whole.slice(start, end) },

@@ -51,25 +51,35 @@ const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: Str
 
 const FORGET = 'mutation Forget($id: ID!) { forgetFact(input: { id: $id }) { deletedIds } }';
 
-const BEGIN_SESSION = `mutation BeginSession($key: String!, $agentId: ID, $userId: String) {
-  createSession(input: { idempotencyKey: $key, agentId: $agentId, userId: $userId }) { session { id messageCount } }
+const BEGIN_SESSION = `mutation BeginSession($key: String!, $title: String, $agentId: ID, $userId: String) {
+  createSession(input: { idempotencyKey: $key, title: $title, agentId: $agentId, userId: $userId }) { session { id messageCount } }
 }`;
 
-const APPEND_MESSAGES = `mutation AppendMessages($sessionId: ID!, $messages: [MessageInput!]!, $idempotencyKey: String) {
-  appendMessages(input: { sessionId: $sessionId, messages: $messages, idempotencyKey: $idempotencyKey }) { session { messageCount } }
+const APPEND_MESSAGES = `mutation AppendMessages(
+  $sessionId: ID!, $messages: [MessageInput!]!, $runId: ID, $idempotencyKey: String, $expectedSequence: Int
+) {
+  appendMessages(
+    input: { sessionId: $sessionId, messages: $messages, runId: $runId, idempotencyKey: $idempotencyKey, expectedSequence: $expectedSequence }
+  ) { session { messageCount } }
 }`;
 
 const START_RUN = `mutation StartRun($agentName: String, $agentId: ID, $input: JSON, $idempotencyKey: String) {
   startRun(input: { agentName: $agentName, agentId: $agentId, input: $input, idempotencyKey: $idempotencyKey }) { run { id status } }
 }`;
 
-const MESSAGE = z.object({
+// Of names that are not near these either the mutation says that there are none: a message is kept as it was meant, or not at all.
+const MESSAGE = argumentsOf({
   role: z.enum(['SYSTEM', 'USER', 'ASSISTANT', 'TOOL']),
   content: z.string().nullish(),
   name: z.string().nullish(),
   toolCalls: z.array(z.unknown()).nullish(),
   toolCallId: z.string().nullish(),
-});
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+}).refine(
+  // What a call gave may be nothing; the mutation takes all that a program may want to keep.
+  ({ content, toolCalls, toolCallId }) => Boolean(content) || (toolCalls?.length ?? 0) > 0 || Boolean(toolCallId),
+  'It says nothing: it needs `content`, or `toolCalls`.',
+);
 
 const OPERATION = {
   query: z.string().describe('The operation; put values into variables.'),
@@ -92,11 +102,24 @@ export interface AgentTool {
   call(given: Readonly<Record<string, unknown>>): Promise<CallToolResult>;
 }
 
+/** Where a long answer goes on, which says so itself; that null is none (`argumentsAsMeant`) need not be told with each tool. */
+const OFFSET = z.number().int().min(0).optional();
+
 /** The parts of a long answer, as arguments. */
-function pagesOf({ page: { usual, most } }: Calls) {
+function pagesOf(calls: Calls) {
+  return { offset: OFFSET.describe('Continue a long answer from this character.'), ...pageLengthOf(calls) };
+}
+
+/** Of what is not asked again, for it would be done again. */
+function pageLengthOf({ page: { usual, most } }: Calls) {
   return {
-    offset: z.number().int().min(0).nullish().describe('Continue a long answer from this character.'),
-    limit: z.number().int().min(AGENTS.smallestPage).max(most).nullish().describe(`Most characters. Default: ${usual}`),
+    limit: z
+      .number()
+      .int()
+      .min(AGENTS.smallestPage)
+      .max(most)
+      .optional()
+      .describe(`Most characters. Default: ${usual}`),
   };
 }
 
@@ -181,7 +204,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     ['write'],
     'mutate',
     'Run a GraphQL mutation. It changes what is stored.',
-    { ...OPERATION, ...pages },
+    { ...OPERATION, ...pageLengthOf(calls) },
     (given) => calls.run(operationOf(given), { page: page(given), type: 'mutation' }),
     { destructive: true },
   );
@@ -194,8 +217,9 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.passages}`),
       after: z.string().nullish().describe('endCursor of the page before.'),
       collection: z.string().nullish().describe('Only documents of this collection.'),
+      offset: OFFSET,
     },
-    ({ query, first, after, collection }) =>
+    ({ query, first, after, collection, ...given }) =>
       calls.run(
         {
           query: SEARCH,
@@ -206,7 +230,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
             where: collection ? { collection: { eq: collection } } : null,
           },
         },
-        { own: true },
+        { own: true, page: page(given) },
       ),
     { operation: SEARCH },
   );
@@ -220,8 +244,9 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       agentId: z.string().nullish().describe('Only what this agent remembers.'),
       first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.facts}`),
       after: z.string().nullish().describe('endCursor of the page before.'),
+      offset: OFFSET,
     },
-    ({ query, since, agentId, first, after }) =>
+    ({ query, since, agentId, first, after, ...given }) =>
       calls.run(
         {
           query: RECALL,
@@ -236,7 +261,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
             after,
           },
         },
-        { own: true },
+        { own: true, page: page(given) },
       ),
     { operation: RECALL },
   );
@@ -247,11 +272,12 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     {
       sessionId: z.string(),
       maxTokens: z.number().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
+      offset: OFFSET,
     },
-    ({ sessionId, maxTokens }) =>
+    ({ sessionId, maxTokens, ...given }) =>
       calls.run(
         { query: SESSION_CONTEXT, variables: { sessionId, maxTokens: maxTokens ?? AGENTS.contextTokens } },
-        { own: true },
+        { own: true, page: page(given) },
       ),
     { operation: SESSION_CONTEXT },
   );
@@ -263,9 +289,13 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       runId: z.string(),
       after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
       first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
+      offset: OFFSET,
     },
-    ({ runId, after, first }) =>
-      calls.run({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }, { own: true }),
+    ({ runId, after, first, ...given }) =>
+      calls.run(
+        { query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } },
+        { own: true, page: page(given) },
+      ),
     { operation: RUN_EVENTS },
   );
   add(
@@ -295,6 +325,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     'Begin a conversation, or find it again by its key. Returns its id.',
     {
       key: z.string().min(1).describe('Your name of it.'),
+      title: z.string().nullish().describe('What it is about.'),
       agentId: z.string().nullish(),
       userId: z.string().nullish().describe('Whose it is. Default: yours.'),
     },
@@ -308,7 +339,9 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     {
       sessionId: z.string(),
       messages: z.array(MESSAGE).min(1),
+      runId: z.string().nullish().describe('The run that writes them.'),
       idempotencyKey: z.string().nullish().describe('Appending again with the same key is done once.'),
+      expectedSequence: z.number().int().min(0).nullish().describe('Refuse unless the last message is this one.'),
     },
     (given) => calls.run({ query: APPEND_MESSAGES, variables: given }, { own: true, type: 'mutation' }),
     { operation: APPEND_MESSAGES },
@@ -339,7 +372,9 @@ export function operationsAsTools(
     .filter(({ type }) => allowed.has(type === 'query' ? 'read' : 'write'))
     .map(({ name, description, query, type, input }) => {
       // Its own variables may be called so.
-      const pages = Object.entries(pagesOf(calls)).filter(([key]) => !(key in input.shape));
+      const pages = Object.entries(type === 'query' ? pagesOf(calls) : pageLengthOf(calls)).filter(
+        ([key]) => !(key in input.shape),
+      );
       return {
         name,
         description,

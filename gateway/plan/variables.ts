@@ -35,8 +35,8 @@ export class VariablesError extends Error {
   }
 }
 
-/** graphql-js quotes the value and its path as a whole, which may be megabytes, for each error. */
-const shortened = (message: string): string =>
+/** A message without its middle where it is long: graphql-js quotes the value and its path as a whole, which may be megabytes, for each error. */
+export const shortened = (message: string): string =>
   message.length <= PLAN.quotedCharacters
     ? message
     : `${message.slice(0, PLAN.quotedCharacters / 2)} … ${message.slice(-PLAN.quotedCharacters / 2)}`;

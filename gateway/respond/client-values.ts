@@ -4,6 +4,7 @@
  */
 import { GraphQLError, type ValueNode } from 'graphql';
 import type { NormalisedOperation } from '#gateway/plan/normalise.ts';
+import { shortened } from '#gateway/plan/variables.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 
 type Names = Pick<NormalisedOperation, 'literalPlaces' | 'variableNames'>;
@@ -122,7 +123,7 @@ function refused(
   node?: Meaning['node'],
   originalError?: GraphQLError['originalError'],
 ): GraphQLError {
-  return new GraphQLError(message, {
+  return new GraphQLError(shortened(message), {
     nodes: node ?? error.nodes,
     path,
     originalError,

@@ -115,7 +115,9 @@ export interface MessageRow extends Partial<MessageParts> {
   createdAt: Date;
 }
 
-export interface NewSession extends Pick<SessionRow, 'agentId' | 'userId' | 'title' | 'metadata'> {
+export interface NewSession extends Pick<SessionRow, 'agentId' | 'userId' | 'title'> {
+  /** Null is none, and asks for nothing where the key finds a session. So does a title that is null. */
+  readonly metadata: JsonValue | null;
   /** The same one again is the same session. */
   readonly idempotencyKey: string | null;
 }
@@ -611,11 +613,11 @@ export interface RelationalDriver {
   forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
 
   /**
-   * Begins a session; the same again under one idempotency key is the same session.
-   * @throws CodedError `CONFLICT` where the key has begun another; `NOT_FOUND` for an agent that there is not
+   * Begins a session; the same again under one idempotency key is the same session, also where its agent is there no more.
+   * @throws CodedError `CONFLICT` where the key has begun one of another title or other metadata; `NOT_FOUND` for an agent that there is not
    */
   createSession(context: RequestContext, session: NewSession): Promise<SessionRow>;
-  /** What is `undefined` stays as it is. @throws CodedError `NOT_FOUND` */
+  /** What is `undefined` stays as it is; all of it, and nothing was changed. @throws CodedError `NOT_FOUND` */
   updateSession(
     context: RequestContext,
     id: string,

@@ -161,6 +161,19 @@ for (const service of ['near', 'far']) {
     ]);
   });
 
+  test(`a long value is not told whole, for a subgraph that is ${service}`, async () => {
+    const long = 'x'.repeat(1_000_000);
+    for (const { errors } of [
+      await ask(`query($day: Day) { ${service}(on: $day) }`, { day: long }),
+      await ask(`{ ${service}(on: "${long}") }`),
+      await ask(`query($within: Range) { ${service}(within: $within) }`, { within: { from: long } }),
+    ]) {
+      const [{ message }] = errors as unknown as [{ message: string }];
+      expect(message).toMatch(/^(Argument|Variable) .* got invalid value .* … .*A day is written as 2026-11-27\.$/);
+      expect(message.length).toBeLessThan(1_100);
+    }
+  });
+
   test(`a subscription says it before it opens, for a subgraph that is ${service}`, async () => {
     const document = parse(`subscription { ${service}Ticks(on: "x") }`);
     const result = (await engine.subscribe({ document, context: testContext() })) as ExecutionResult;

@@ -122,6 +122,12 @@ describe('MCP', () => {
     expect((JSON.parse(text) as { errors: { message: string }[] }).errors[0]!.message).toMatch(expected);
   });
 
+  test('what is wrong with a long value is told without the whole of it', async () => {
+    const { text } = await call('validate', { query: `{ documents(first: "${'x'.repeat(100_000)}") { totalCount } }` });
+    expect(text).toMatch(/Int cannot represent.* … /);
+    expect(text.length).toBeLessThan(1_500);
+  });
+
   test('search finds passages, of one collection where one is named', async () => {
     const document = (collection: string) =>
       post(
@@ -369,6 +375,75 @@ describe('MCP', () => {
     const bounded = await client.callTool({ name: 'execute', arguments: { query } });
     const texts = (bounded.content as { text: string }[]).map(({ text }) => text.length);
     expect(texts[0]).toBeLessThanOrEqual(40_000);
+  });
+
+  test('a tool that tells where its answer goes on goes on there, and no other tells so', async () => {
+    await using other = await startTestServer({ AGENT_CAPABILITIES: 'read,write', MCP_PAGE_CHARACTERS: '1000' });
+    const ask = async (name: string, args: object): Promise<{ text: string; next: string }> => {
+      const answer = await fetch(`${other.url}/agents/tools/${name}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(args),
+      });
+      const body = (await answer.json()) as { text?: string; next?: string };
+      return { text: body.text ?? JSON.stringify(body), next: body.next ?? '' };
+    };
+    const idIn = ({ text }: { text: string }): string => /(?:ses|run|mem|doc)_[A-Za-z0-9_-]+/.exec(text)![0];
+    const long = 'tide '.repeat(600);
+    const sessionId = idIn(await ask('begin_session', { key: 'long' }));
+    await ask('append_messages', { sessionId, messages: [{ role: 'USER', content: long }] });
+    const text = Array.from({ length: 20 }, (_, index) => `${index}. The tide turns at the harbour.`).join('\n\n');
+    const mutations = {
+      remember: { key: 'tide', value: long },
+      mutate: {
+        query: `mutation ($text: String!) {
+          upsertDocument(input: { source: "a", title: "Tides", mediaType: "text/plain", text: $text, waitFor: [VECTOR], timeoutMs: 20000 }) { document { id text } }
+          rememberFact(input: { key: "tides", value: $text, waitFor: VECTOR, timeoutMs: 20000 }) { fact { value } }
+        }`,
+        variables: { text: `${text}${long}` },
+      },
+    };
+    for (const [name, args] of Object.entries(mutations)) {
+      const { next } = await ask(name, args);
+      expect([name, next]).toEqual([name, expect.stringMatching(/calling again would do it again/)]);
+      expect(next).not.toContain('offset');
+    }
+    const runId = idIn(await ask('mutate', { query: 'mutation { startRun(input: {}) { run { id } } }' }));
+    await ask('mutate', {
+      query: `mutation ($runId: ID!, $text: String!) { appendRunEvents(input: { runId: $runId, events: [{ type: STEP_STARTED, payload: { stepName: $text } }] }) { events { sequence } } }`,
+      variables: { runId, text: long },
+    });
+    const query = '{ __schema { types { name } } }';
+    const asked: Record<string, object> = {
+      search_schema: { query: 'documents' },
+      describe: { name: 'Query' },
+      validate: { query: `{ ${Array.from({ length: 40 }, (_, index) => `nothing${index}`).join(' ')} }` },
+      execute: { query },
+      search: { query: 'when does the tide turn' },
+      recall: { query: 'tide' },
+      session_context: { sessionId },
+      run_events: { runId },
+    };
+    expect(Object.keys(asked)).toEqual(READING);
+    const goOn: string[] = [];
+    for (const [name, args] of Object.entries(asked)) {
+      const first = await ask(name, args);
+      const at = /`offset`: (\d+)/.exec(first.next)?.[1];
+      if (at === undefined) continue;
+      goOn.push(name);
+      const second = await ask(name, { ...args, offset: Number(at) });
+      expect([name, second.next]).toEqual([name, expect.stringMatching(`^Characters ${at} to `)]);
+      // Read whole, it is the answer.
+      let [whole, next] = [first.text + second.text, second.next];
+      for (let more; (more = /`offset`: (\d+)/.exec(next)?.[1]) !== undefined; whole += first.text) {
+        Object.assign(first, await ask(name, { ...args, offset: Number(more) }));
+        ({ next } = first);
+      }
+      if (name !== 'describe') expect(JSON.parse(whole)).toHaveProperty('data');
+    }
+    expect(goOn).toEqual(['describe', 'execute', 'search', 'recall', 'session_context', 'run_events']);
+    // What is refused is cut, and goes on nowhere.
+    expect((await ask('validate', asked['validate']!)).next).toMatch(/The rest is left out/);
   });
 
   test('there is no session to open or to end', async () => {

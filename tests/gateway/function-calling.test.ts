@@ -135,6 +135,57 @@ describe('a call', () => {
     expect((await ask(it, '/agents/tools/append_messages', { sessionId, messages })).status).toBe(404);
   });
 
+  test('keeps messages as they were meant, or says what it does not take', async () => {
+    const begin = (given: object) => ask(writer, '/agents/tools/begin_session', { key: 'ticket 4712', ...given });
+    const begun = await begin({ title: 'Berths' });
+    const { id: sessionId } = (begun.body as unknown as { data: { createSession: { session: { id: string } } } }).data.createSession.session; // prettier-ignore
+    expect((await begin({})).body).toEqual(begun.body);
+    expect((await begin({ title: 'Ships' })).body).toMatchObject({ errors: [{ extensions: { code: 'CONFLICT' } }] });
+    const append = async (message: object, given: object = {}) =>
+      (await ask(writer, '/agents/tools/append_messages', { sessionId, messages: [message], ...given })).body;
+    const toolCalls = [{ id: 'c1', type: 'function', function: { name: 'berths', arguments: '{}' } }];
+    for (const [message, told] of [
+      [
+        { role: 'ASSISTANT', content: 'x', tool_calls: toolCalls },
+        /messages\.0\.tool_calls.* did you mean `toolCalls`/,
+      ],
+      [{ role: 'TOOL', content: '7', tool_call_id: 'c1' }, /did you mean `toolCallId`/],
+      [{ role: 'USER', content: 'x', meta: {} }, /did you mean `metadata`/],
+      [{ role: 'USER', content: 'x', text: 'y' }, /"text" is not defined/],
+      [{ role: 'USER', text: 'y' }, /says nothing/],
+      [{ role: 'USER', content: '' }, /says nothing/],
+      [{ role: 'ASSISTANT', content: null, toolCalls: [] }, /says nothing/],
+      [{ role: 'USER', content: 'x', metadata: [1] }, /metadata/],
+    ] as const) {
+      const { errors } = await append(message);
+      expect([message, errors]).toEqual([message, [expect.objectContaining({ message: expect.stringMatching(told) as string })]]); // prettier-ignore
+      expect(errors![0]!.extensions).toMatchObject({ code: 'BAD_USER_INPUT' });
+    }
+    for (const [given, code] of [
+      [{ expectedSequence: 77 }, 'CONFLICT'],
+      [{ expected_sequence: 77 }, 'BAD_USER_INPUT'],
+      [{ runId: 'agt_1' }, 'BAD_USER_INPUT'],
+    ] as const)
+      expect([given, await append({ role: 'USER', content: 'x' }, given)]).toEqual([given, expect.objectContaining({ errors: [expect.objectContaining({ extensions: expect.objectContaining({ code }) as object })] })]); // prettier-ignore
+    const started = (await ask(writer, '/agents/tools/start_run', {})).body;
+    const { id: runId } = (started as unknown as { data: { startRun: { run: { id: string } } } }).data.startRun.run;
+    const kept = { role: 'USER', content: 'x', metadata: { channel: 'web' } };
+    expect(await append(kept, { expectedSequence: 0, runId })).toEqual({ data: { appendMessages: { session: { messageCount: 1 } } } }); // prettier-ignore
+    // A call may give nothing, which its model must be told.
+    expect((await append({ role: 'TOOL', content: '', toolCallId: 'c1' }, { expectedSequence: 1 })).errors).toBeUndefined(); // prettier-ignore
+    const query = 'query ($id: ID!) { session(id: $id) { title messages { nodes { content metadata run { id } } } } }'; // prettier-ignore
+    expect((await ask(writer, '/graphql', { query, variables: { id: sessionId } })).body).toMatchObject({
+      data: {
+        session: {
+          title: 'Berths',
+          messages: {
+            nodes: [{ content: 'x', metadata: { channel: 'web' }, run: { id: runId } }, { content: '' }],
+          },
+        },
+      },
+    });
+  });
+
   test('recalls what it remembered by what was meant, of one agent and since when, and nothing that was forgotten', async () => {
     const agent = await ask(writer, '/graphql', { query: 'mutation { createAgent(input: { name: "clerk" }) { agent { id } } }' }); // prettier-ignore
     const { id: agentId } = (agent.body as unknown as { data: { createAgent: { agent: { id: string } } } }).data.createAgent.agent; // prettier-ignore

@@ -274,6 +274,24 @@ test('beginning again under one key is the same session, of one user and agent',
   expect((await begin(tenant, { userId: 'ann', idempotencyKey: 'chat', title: 'T' }, EVERYBODY)).id).toBe(first.id);
   const { codes, errors } = await fixture.ask(tenant, CREATE, { input: { idempotencyKey: 'chat', title: 'U' } }, ANN);
   expect([codes, errors![0]!.extensions!['sessionId']]).toEqual([['CONFLICT'], first.id]);
+  // Who finds it need not know what it was begun with; what he says must be that, or what it is now.
+  const find = (input: object) => fixture.ask(tenant, CREATE, { input: { idempotencyKey: 'chat', ...input } }, ANN);
+  const finds = async (input: object) => [input, (await find(input)).codes];
+  for (const input of [{}, { title: null, metadata: null }, { metadata: {} }, { title: 'T', metadata: {} }])
+    expect(await finds(input)).toEqual([input, []]);
+  expect((await find({ metadata: { a: 1 } })).codes).toEqual(['CONFLICT']);
+  await fixture.get(tenant, UPDATE, { input: { id: first.id, title: 'U', metadata: { b: 1.5, a: [{}] } } }, ANN);
+  for (const input of [{}, { title: 'T' }, { title: 'U' }, { metadata: { a: [{}], b: 1.5 } }])
+    expect(await finds(input)).toEqual([input, []]);
+  for (const input of [{ title: 'V' }, { title: 'U', metadata: { a: 1 } }])
+    expect(await finds(input)).toEqual([input, ['CONFLICT']]);
+  // Its agent may be there no more.
+  const { createAgent } = await fixture.get(tenant, 'mutation { createAgent(input: { name: "a" }) { agent { id } } }');
+  const input = { agentId: createAgent.agent.id, idempotencyKey: 'chat' };
+  const withAgent = await begin(tenant, input, ANN);
+  await fixture.get(tenant, 'mutation ($id: ID!) { deleteAgent(input: { id: $id }) { agent { id } } }', { id: input.agentId }); // prettier-ignore
+  expect(await begin(tenant, input, ANN)).toEqual({ ...withAgent, agent: null });
+  expect((await fixture.ask(tenant, CREATE, { input: { ...input, idempotencyKey: 'another' } }, ANN)).codes).toEqual(['NOT_FOUND']); // prettier-ignore
   for (const [input, code] of [
     [{ agentId: 'agt_nowhere' }, 'NOT_FOUND'],
     [{ agentId: 'x' }, 'BAD_USER_INPUT'],
@@ -283,6 +301,20 @@ test('beginning again under one key is the same session, of one user and agent',
     [{ userId: '' }, 'BAD_USER_INPUT'],
   ] as const)
     expect([input, (await fixture.ask(tenant, CREATE, { input }, EVERYBODY)).codes]).toEqual([input, [code]]);
+});
+
+test('an update of nothing changes nothing, so that nothing is kept for longer by it', async () => {
+  const tenant = newTenant();
+  const { id } = await begin(tenant, { title: 'T' });
+  const before = (await fixture.get(tenant, 'query ($id: ID!) { session(id: $id) { updatedAt } }', { id })).session;
+  const update = (input: object) =>
+    fixture.get(tenant, 'mutation ($input: UpdateSessionInput!) { updateSession(input: $input) { session { title updatedAt } } }', { input }); // prettier-ignore
+  for (const input of [{ id }, { id, ended: null }])
+    expect((await update(input)).updateSession.session).toEqual({ title: 'T', ...before });
+  const { rows } = await database.query('SELECT action FROM relational.audit_entries WHERE subject_id = $1', [id]);
+  expect(rows).toEqual([{ action: 'session.create' }]);
+  expect((await update({ id, title: 'T' })).updateSession.session.updatedAt).not.toBe(before.updatedAt);
+  expect((await fixture.ask(tenant, UPDATE, { input: { id: 'ses_nowhere' } })).codes).toEqual(['NOT_FOUND']);
 });
 
 test('pages go on where they were while others append, both ways', async () => {

@@ -124,7 +124,7 @@ function addSessionMutations(parts: SchemaParts): void {
       }),
       ...described(t),
       idempotencyKey: t.string({
-        description: `At most ${RELATIONAL.idempotencyCharacters} characters, unique for user and agent. Beginning again with the same key, title and metadata returns the same session.`,
+        description: `At most ${RELATIONAL.idempotencyCharacters} characters, unique for user and agent. Beginning again with the same key returns the same session: CONFLICT where a given title or given metadata are not its own.`,
       }),
     }),
     payload: 'The session that was begun.',
@@ -135,7 +135,7 @@ function addSessionMutations(parts: SchemaParts): void {
         agentId: agentId ?? null,
         userId: userOf(context, userId),
         title: optionalText('title', title, RELATIONAL.nameCharacters),
-        metadata: jsonObject('metadata', metadata),
+        metadata: metadata == null ? null : jsonObject('metadata', metadata),
         idempotencyKey: checkIdempotencyKey(idempotencyKey),
       });
       return { session };

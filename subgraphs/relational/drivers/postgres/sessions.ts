@@ -45,15 +45,18 @@ export async function createSession(
 ): Promise<SessionRow> {
   const id =
     key === null ? randomId('Session') : derivedId('Session', context.principal.tenantId, userId, agentId ?? '', key);
-  const hash = key === null ? null : inputHash({ title, metadata });
+  const hash = key === null ? null : begunHash(title, metadata);
   return await postgres.transaction(context, async (tx) => {
+    // First of all: a session outlives its agent.
+    const found = key === null ? undefined : await begunBefore(tx, id, title, metadata);
+    if (found !== undefined) return found;
     if (agentId !== null) await checkAgent(tx, agentId);
     const [row] = await tx.query(
       rowsOf(
         'Session',
         sql`
           INSERT INTO relational.sessions (id, user_id, agent_id, title, metadata, input_hash)
-          VALUES (${id}, ${userId}, ${agentId}, ${title}, ${writeJson(metadata)}::jsonb, ${hash})
+          VALUES (${id}, ${userId}, ${agentId}, ${title}, ${writeJson(metadata ?? {})}::jsonb, ${hash})
           ON CONFLICT (tenant_id, id) DO NOTHING
           RETURNING ${selection('Session')}`,
       ),
@@ -65,20 +68,42 @@ export async function createSession(
       return row;
     }
     // A new statement sees what the key's first use committed, also where the insert had to wait for it.
-    const [before] = await tx.query(
-      statement(sql<SessionRow & { inputHash: string }>`
-        SELECT ${selection('Session')}, input_hash AS "inputHash" FROM relational.sessions WHERE id = ${id}`),
-    );
+    const before = await begunBefore(tx, id, title, metadata);
     // It may have been deleted since.
     if (before === undefined) throw conflict('The session was deleted just now.', { hint: 'Begin it again.' });
-    const { inputHash: was, ...session } = before;
-    if (was !== hash)
-      throw conflict('The idempotency key has begun a session with another title or other metadata.', {
-        hint: 'Use a new key for a new session, or `updateSession`.',
-        extensions: { sessionId: id },
-      });
-    return session;
+    return before;
   });
+}
+
+const begunHash = (title: NewSession['title'], metadata: NewSession['metadata']): string =>
+  inputHash({ title, metadata: metadata ?? {} });
+
+/**
+ * What a key has begun before, if it has. Who finds it need say nothing of it; what he says must be what it was begun with, or what it is
+ * now that somebody has changed it.
+ * @throws CodedError `CONFLICT`
+ */
+async function begunBefore(
+  tx: Transaction,
+  id: string,
+  title: NewSession['title'],
+  metadata: NewSession['metadata'],
+): Promise<SessionRow | undefined> {
+  const [before] = await tx.query(
+    statement(sql<SessionRow & { inputHash: string }>`
+      SELECT ${selection('Session')}, input_hash AS "inputHash" FROM relational.sessions WHERE id = ${id}`),
+  );
+  if (before === undefined) return undefined;
+  const { inputHash: was, ...session } = before;
+  const isAsItIs =
+    (title === null || title === session.title) &&
+    (metadata === null || inputHash(metadata) === inputHash(session.metadata));
+  if (!isAsItIs && was !== begunHash(title, metadata))
+    throw conflict('The idempotency key has begun a session with another title or other metadata.', {
+      hint: 'Leave them out to find it, use a new key for a new session, or `updateSession`.',
+      extensions: { sessionId: id },
+    });
+  return session;
 }
 
 /** The tenant's own, or one that was shared with the caller's project. @throws CodedError `NOT_FOUND` */
@@ -102,13 +127,14 @@ export async function updateSession(
     ...(metadata === undefined ? [] : [sql`metadata = ${writeJson(metadata)}::jsonb`]),
     // Ending again does not end it later.
     ...(ended === undefined ? [] : [ended ? sql`ended_at = COALESCE(ended_at, now())` : sql`ended_at = NULL`]),
-    sql`updated_at = now()`,
   ];
   return await postgres.transaction(context, async (tx) => {
+    // Else it would be kept as one that was changed, without an end.
+    if (changes.length === 0) return await heldSession(tx, id);
     const [row] = await tx.query(
       rowsOf(
         'Session',
-        sql`UPDATE relational.sessions SET ${sql.join(changes)} WHERE id = ${id} RETURNING ${selection('Session')}`,
+        sql`UPDATE relational.sessions SET ${sql.join([...changes, sql`updated_at = now()`])} WHERE id = ${id} RETURNING ${selection('Session')}`,
       ),
     );
     if (row === undefined) throw noSuch('Session', id);
