@@ -450,9 +450,12 @@ describe('the subgraph', () => {
       `UPDATE relational.api_keys SET prefix = 'x'`,
       `UPDATE relational.api_key_secrets SET expires_at = now() + interval '9 years'`,
       `UPDATE relational.api_keys SET revoked_at = NULL`,
-      'DELETE FROM relational.api_keys',
     ])
       await expect(system(sql)).rejects.toThrow(/permission denied/);
+    // It may erase tenants; but it removes nothing where none is being erased.
+    for (const table of ['api_keys', 'api_key_secrets', 'documents', 'agents', 'memory_facts', 'sessions'])
+      expect(await system(`DELETE FROM relational.${table} RETURNING tenant_id`), table).toEqual([]);
+    expect(await run('SELECT id FROM relational.api_keys')).toEqual([{ id: key.id }]);
     expect((await verify((await made(ann)).secret))[0]?.tenantId).toBe(ann.tenantId);
     expect(key.id).toMatch(/^key_/);
   });

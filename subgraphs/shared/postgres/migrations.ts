@@ -90,14 +90,18 @@ export async function migrationState(client: pg.ClientBase, schema: string, fold
 const erasable = (schema: string): string => `DO $$
 DECLARE
   name text;
+  erased text := 'tenant_id = current_setting(''app.erased_tenant'', true) OR starts_with(tenant_id, nullif(current_setting(''app.erased_tenant'', true), '''') || ''.'')';
 BEGIN
   FOR name IN
     SELECT c.relname FROM pg_class c WHERE c.relnamespace = '${schema}'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
        AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
        AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'erasure')
   LOOP
-    EXECUTE format('CREATE POLICY erasure ON ${schema}.%I TO ${SYSTEM_ROLE} USING (tenant_id = current_setting(''app.erased_tenant'', true)'
-                   ' OR starts_with(tenant_id, nullif(current_setting(''app.erased_tenant'', true), '''') || ''.'')) WITH CHECK (false)', name);
+    -- Where the system removes nothing else, it can remove nothing else: its other policies may let it see all.
+    IF NOT has_table_privilege('${SYSTEM_ROLE}', format('${schema}.%I', name), 'DELETE') THEN
+      EXECUTE format('CREATE POLICY erasure_alone ON ${schema}.%I AS RESTRICTIVE FOR DELETE TO ${SYSTEM_ROLE} USING (%s)', name, erased);
+    END IF;
+    EXECUTE format('CREATE POLICY erasure ON ${schema}.%I TO ${SYSTEM_ROLE} USING (%s) WITH CHECK (false)', name, erased);
     EXECUTE format('GRANT SELECT (tenant_id, tableoid, ctid), DELETE ON ${schema}.%I TO ${SYSTEM_ROLE}', name);
   END LOOP;
 END $$`;
