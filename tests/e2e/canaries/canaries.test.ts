@@ -124,6 +124,7 @@ beforeAll(async () => {
         [`${name}_KEY`, `${secret(`${name}_KEY`)}\n${key}`],
       ]),
     ),
+    ERASURE_SIGNING_KEY: `${secret('ERASURE_SIGNING_KEY')}\n${key}`,
   };
   for (const { name, meta } of variableTable())
     if (meta.secret === true && NOT_BESIDE[name] === undefined) env[name] ??= secret(name);
