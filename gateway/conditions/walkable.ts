@@ -4,6 +4,7 @@
  */
 import type { FieldNode, GraphQLField, ValueNode } from 'graphql';
 import { APPROXIMATE } from './asked.ts';
+import { isOwn } from './schema-parts.ts';
 import type { GivenArguments, TypeList } from './declared-types.ts';
 import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
 
@@ -43,8 +44,9 @@ export function argumentsOf(
 ): Map<string, { type: string; value: unknown }> {
   const literals = new Map(nodes.map(({ name, value }) => [name.value, value] as const));
   const found = new Map<string, { type: string; value: unknown }>();
-  for (const { name, type, defaultValue } of args) {
-    if (name === APPROXIMATE) continue;
+  for (const argument of args) {
+    const { name, type, defaultValue } = argument;
+    if (name === APPROXIMATE || isOwn(argument)) continue;
     const literal: ValueNode | undefined = literals.get(name);
     const value = (literal === undefined ? undefined : valueOf(literal, type, variables)) ?? undefined;
     const said = literal !== undefined && value === undefined ? null : (value ?? defaultValue);

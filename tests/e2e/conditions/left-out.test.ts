@@ -184,3 +184,15 @@ test('a cursor of another list is told as one', async () => {
   const { errors } = await asked(`{ objects(first: 1, after: "${documents.pageInfo.endCursor}") { nodes { key } } }`);
   expect(errors![0]!.message).toContain('is a cursor of another list');
 });
+
+test('an order that the gateway alone has, null or empty, is none, also where the list is walked', async () => {
+  const walking = await engineOf(server, (sdl) => sdl, { only: 'walk' });
+  const query = `query ($o: [StoredObjectOrder!], $w: DocumentListFilter) {
+    objects(first: 2, orderBy: $o, where: { documents: $w }) { nodes { key } }
+  }`;
+  const expected = await dataOf('{ objects(first: 2) { nodes { key } } }');
+  for (const o of [undefined, null, []])
+    for (const on of [engine, walking])
+      expect(await dataOf(query, { o, w: { some: { title: { ne: 'none' } } } }, { on })).toEqual(expected);
+  await walking.close();
+});
