@@ -54,6 +54,8 @@ interface Conditional {
   readonly filtered: FilteredOperation;
   readonly variables: Variables;
   readonly values: ReadonlyMap<FilterPlace, unknown>;
+  /** What each list is sorted by. */
+  readonly orders: ReadonlyMap<OrderPlace, unknown>;
   /** Lists that are sorted by what another store has. */
   readonly ordered: readonly OrderPlace[];
 }
@@ -83,10 +85,10 @@ class ConditionsEngine implements Engine {
       engine.executeIncrementally === undefined
         ? undefined
         : (operation) => {
-            const conditional = this.#conditional(operation);
-            return conditional === undefined
-              ? engine.executeIncrementally!(this.#ofStores(operation))
-              : this.#run(operation, conditional, (rewritten) => engine.executeIncrementally!(rewritten));
+            const prepared = this.#prepared(operation);
+            return 'planned' in prepared
+              ? engine.executeIncrementally!(prepared.planned)
+              : this.#run(operation, prepared.conditional, (rewritten) => engine.executeIncrementally!(rewritten));
           };
   }
 
@@ -95,17 +97,17 @@ class ConditionsEngine implements Engine {
   }
 
   execute(operation: EngineOperation): Promise<ExecutionResult> {
-    const conditional = this.#conditional(operation);
-    return conditional === undefined
-      ? this.#engine.execute(this.#ofStores(operation))
-      : this.#run(operation, conditional, (rewritten) => this.#engine.execute(rewritten));
+    const prepared = this.#prepared(operation);
+    return 'planned' in prepared
+      ? this.#engine.execute(prepared.planned)
+      : this.#run(operation, prepared.conditional, (rewritten) => this.#engine.execute(rewritten));
   }
 
   async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    if (this.#conditional(operation) === undefined) return await this.#engine.subscribe(this.#ofStores(operation));
-    if (getOperationAST(operation.document, operation.operationName)?.operation !== 'subscription')
-      return await this.execute(operation);
-    return refused(notHere('subscription'), operation.context.signal);
+    const prepared = this.#prepared(operation);
+    return 'planned' in prepared
+      ? await this.#engine.subscribe(prepared.planned)
+      : await this.#run(operation, prepared.conditional, (rewritten) => this.#engine.execute(rewritten));
   }
 
   warm(other: Engine): Promise<void> {
@@ -127,38 +129,22 @@ class ConditionsEngine implements Engine {
     return filtered;
   }
 
-  /** undefined where nothing of another store is asked for, or the variables do not fit, as the engine says. */
-  #conditional({ document, operationName, variables: given }: EngineOperation): Conditional | undefined {
-    const filtered = this.#filtered(document, operationName);
-    if (filtered === undefined) return undefined;
-    const conditional = this.#asked(filtered, given);
-    if (conditional.count === 0) return undefined;
-    const definitions = filtered.operation.variableDefinitions ?? [];
-    return coerceInputs(this.schema, definitions, given ?? {}, 1).errors === undefined ? conditional : undefined;
-  }
-
-  /** One that asks for nothing of another store, as it can be planned. */
-  #ofStores(operation: EngineOperation): EngineOperation {
+  /** What is to be worked out first; or, where nothing of another store is asked for, the operation as it can be planned. */
+  #prepared(operation: EngineOperation): { readonly conditional: Conditional } | { readonly planned: EngineOperation } {
     const { document, operationName, variables: given } = operation;
     const filtered = this.#filtered(document, operationName);
-    if (filtered === undefined) return operation;
+    if (filtered === undefined) return { planned: operation };
     const definitions = filtered.operation.variableDefinitions ?? [];
-    if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return operation;
-    const { values, variables } = this.#asked(filtered, given);
-    const worked = this.#ownOrders(filtered, variables);
-    for (const [{ variable, type }, value] of values)
+    // What does not fit, the engine says.
+    if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return { planned: operation };
+    const asked = this.#asked(filtered, given);
+    if (asked.count > 0) return { conditional: asked };
+    const worked = ownOrders(asked);
+    for (const [{ variable, type }, value] of asked.values)
       if (value !== undefined) worked[variable] = withoutConditions(type, value, this.#filters);
-    return { ...operation, document: filtered.rewritten(new Set()), variables: { ...given, ...worked } };
-  }
-
-  /** What lists are sorted by, by the variables that stand for it. */
-  #ownOrders({ orders }: FilteredOperation, variables: Variables): Record<string, unknown> {
-    const worked: Record<string, unknown> = {};
-    for (const { variable, type, order, value } of orders) {
-      const said = valueOf(value, type, variables);
-      if (said !== undefined) worked[variable] = withoutLinks(order, said);
-    }
-    return worked;
+    return {
+      planned: { ...operation, document: filtered.rewritten(new Set()), variables: { ...given, ...worked } },
+    };
   }
 
   #costOf(document: DocumentNode, operationName: string | undefined, given: Variables): number {
@@ -168,29 +154,28 @@ class ConditionsEngine implements Engine {
 
   #asked(filtered: FilteredOperation, given: Variables | null | undefined): Conditional & { readonly count: number } {
     const variables = { ...filtered.defaults, ...given };
-    const values = new Map(
-      filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
-    );
-    const foreign = filtered.orders.map((place) => {
-      const { order, type, value } = place;
-      return { place, count: foreignFields(order, valueOf(value, type, variables)) };
-    });
+    const said = <P extends FilterPlace | OrderPlace>(places: readonly P[]): Map<P, unknown> =>
+      new Map(places.map((place) => [place, valueOf(place.value, place.type, variables)]));
+    const values = said(filtered.places);
+    const orders = said(filtered.orders);
+    const foreign = [...orders].map(([place, value]) => ({ place, count: foreignFields(place.order, value) }));
     const ordered = foreign.flatMap(({ place, count }) => (count > 0 ? [place] : []));
     const count =
       [...values].reduce((sum, [{ type }, value]) => sum + countConditions(type, value, this.#filters), 0) +
       foreign.reduce((sum, each) => sum + each.count, 0);
-    return { filtered, variables, values, ordered, count };
+    return { filtered, variables, values, orders, ordered, count };
   }
 
   async #run<Result extends object>(
     operation: EngineOperation,
-    { filtered, variables, values, ordered }: Conditional,
+    conditional: Conditional,
     run: (rewritten: EngineOperation) => Promise<Result | ExecutionResult>,
   ): Promise<Result | ExecutionResult> {
+    const { filtered, variables, values, ordered } = conditional;
     const { context, trace } = operation;
     if (filtered.operation.operation !== 'query') return refused(notHere(filtered.operation.operation), context.signal);
     const evaluation = new Evaluation(this.schema, this.#filters, new Asking(this.#engine, context, this.#bounds));
-    const worked = this.#ownOrders(filtered, variables);
+    const worked = ownOrders(conditional);
     const failed = new Map<FieldNode, GraphQLError>();
     const approximate: ApproximateList[] = [];
     let lost: GraphQLError | undefined;
@@ -255,6 +240,14 @@ class ConditionsEngine implements Engine {
       ? (toldInParts(result as unknown as AsyncIterable<ExecutionResult>, also) as unknown as Result)
       : told(result as ExecutionResult, also);
   }
+}
+
+/** What lists are sorted by of what their own stores have, by the variables that stand for it. */
+function ownOrders({ orders }: Conditional): Record<string, unknown> {
+  const worked: Record<string, unknown> = {};
+  for (const [{ variable, order }, value] of orders)
+    if (value !== undefined) worked[variable] = withoutLinks(order, value);
+  return worked;
 }
 
 /** Of a list at the root, which has one wherever it is mentioned. */
