@@ -6,11 +6,7 @@
  */
 import { outliveReaders } from './bootstrap/outlive-readers.mjs';
 import { configCommand } from './config/command.ts';
+import { CONSOLE } from './serve/command-line.ts';
 
 outliveReaders();
-process.exitCode = configCommand(
-  process.argv.slice(2),
-  process.env,
-  (line) => console.log(line),
-  (line) => console.error(line),
-);
+process.exitCode = configCommand(process.argv.slice(2), process.env, CONSOLE);

@@ -7,15 +7,11 @@
  */
 import { outliveReaders } from './bootstrap/outlive-readers.mjs';
 import { doctorCommand } from './doctor/command.ts';
+import { CONSOLE } from './serve/command-line.ts';
 
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
 outliveReaders();
-const code = await doctorCommand(
-  process.argv.slice(2),
-  process.env,
-  (line) => console.log(line),
-  (line) => console.error(line),
-);
+const code = await doctorCommand(process.argv.slice(2), process.env, CONSOLE);
 // A store that accepts connections and says nothing would keep this process.
 process.exit(code);

@@ -6,10 +6,8 @@
  * Exit codes: 0 done, 1 something was written meanwhile, or a report is not whole, 2 nothing could be done.
  */
 import { eraseCommand } from './erasure/command.ts';
+import { CONSOLE } from './serve/command-line.ts';
 
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
-process.exitCode = await eraseCommand(process.argv.slice(2), process.env, {
-  out: (line) => console.log(line),
-  err: (line) => console.error(line),
-});
+process.exitCode = await eraseCommand(process.argv.slice(2), process.env, CONSOLE);

@@ -8,8 +8,6 @@
  * Exit codes: 0 done, 1 there is no such key, 2 nothing could be done.
  */
 import { keysCommand } from './keys/command.ts';
+import { CONSOLE } from './serve/command-line.ts';
 
-process.exitCode = await keysCommand(process.argv.slice(2), process.env, {
-  out: (line) => console.log(line),
-  err: (line) => console.error(line),
-});
+process.exitCode = await keysCommand(process.argv.slice(2), process.env, CONSOLE);

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { settingsReport, type Setting, type SettingsReport } from '#gateway/config/settings.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
 import { visibleText } from '#gateway/telemetry/one-line.ts';
+import type { Output } from '#ops/serve/command-line.ts';
 import { explain } from '#ops/serve/explain.ts';
 import { CONFIG } from './bounds.ts';
 
@@ -18,14 +19,12 @@ Exit codes: 0 done, 1 something is wrong (--check), 2 used otherwise.`;
 /**
  * Prints the settings, where they come from and what is wrong.
  * @param env as for the server
- * @param out takes a line @param err the same, of what was not asked for
  * @returns the exit code
  */
 export function configCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  out: (line: string) => void,
-  err: (line: string) => void,
+  { out, err }: Output,
 ): number {
   try {
     const { values } = parseArgs({

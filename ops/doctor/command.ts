@@ -5,6 +5,7 @@ import { Endings } from '#gateway/endings.ts';
 import { createLogger, redactText } from '#gateway/telemetry/logger.ts';
 import { visibleText } from '#gateway/telemetry/one-line.ts';
 import { configBesideServer } from '#ops/reconcile/open-stores.ts';
+import type { Output } from '#ops/serve/command-line.ts';
 import { explain } from '#ops/serve/explain.ts';
 import { withTimeout } from '#subgraphs/shared/with-timeout.ts';
 import { DOCTOR } from './bounds.ts';
@@ -30,14 +31,12 @@ const MARKS: Readonly<Record<Diagnosis['state'], string>> = {
 /**
  * Looks at every store that the configuration names.
  * @param env as for the server
- * @param out takes a line @param err the same, of what was not asked for
  * @returns the exit code
  */
 export async function doctorCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  out: (line: string) => void,
-  err: (line: string) => void,
+  { out, err }: Output,
 ): Promise<number> {
   const endings = new Endings(() => undefined); // What does not end well has been looked at.
   try {

@@ -9,6 +9,12 @@ export interface Output {
   err(line: string): void;
 }
 
+/** As people and programs that call it read them. */
+export const CONSOLE: Output = {
+  out: (line) => console.log(line),
+  err: (line) => console.error(line),
+};
+
 /** What was asked for is none of what there is; without a message the usage says all. */
 export class UsageError extends Error {}
 

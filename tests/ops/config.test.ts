@@ -18,12 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function run(env: Environment, ...args: string[]) {
   const [lines, errors]: [string[], string[]] = [[], []];
-  const code = configCommand(
-    args,
-    env,
-    (line) => lines.push(line),
-    (line) => errors.push(line),
-  );
+  const code = configCommand(args, env, { out: (line) => lines.push(line), err: (line) => errors.push(line) });
   return { code, output: lines.join('\n'), errors: errors.join('\n') };
 }
 

@@ -45,8 +45,7 @@ async function run(env: Record<string, string>, ...args: string[]) {
   const code = await doctorCommand(
     args,
     { DATA_DIR: join(folder, 'none'), ...env },
-    (line) => lines.push(line),
-    (line) => errors.push(line),
+    { out: (line) => lines.push(line), err: (line) => errors.push(line) },
   );
   const [output, told] = [lines.join('\n'), errors.join('\n')];
   expect(`${output}${told}`).not.toContain(CANARY);

@@ -47,8 +47,7 @@ describe.skipIf(!isGiven)('doctor (Neo4j, S3, Qdrant, Redis)', () => {
     const code = await doctorCommand(
       ['--json'],
       { ...env, ...over },
-      (line) => lines.push(line),
-      (line) => lines.push(line),
+      { out: (line) => lines.push(line), err: (line) => lines.push(line) },
     );
     const output = lines.join('\n');
     for (const secret of [CANARY, NEO4J.password, S3.secretKey, QDRANT_API_KEY].filter((each) => each !== ''))
