@@ -7,7 +7,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { GraphLookup } from '#subgraphs/shared/ports.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
-import { ID_PREFIX, isIdOf, noSuch } from '#subgraphs/shared/ids.ts';
+import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
 import type {
   AgentVersionRow,
   ChildRequest,
@@ -57,8 +57,8 @@ export interface Loaders {
   ): DataLoader<string, number>;
   /** The summary of each session. */
   readonly sessionSummary: DataLoader<string, SessionSummaryRow | null>;
-  /** What of messages may be long, within the bytes of a request. */
-  readonly messageParts: DataLoader<string, MessageParts>;
+  /** What of messages may be long, within the bytes of a request; null for one that is there no more. */
+  readonly messageParts: DataLoader<string, MessageParts | null>;
   /** The newest messages of each session that fit so many tokens beside its summary. */
   sessionContext(maxTokens: number): DataLoader<string, SessionContext>;
   /** A page of the documents that name each entity, in the order of their ids. */
@@ -194,20 +194,17 @@ export const createLoaders = (
         { summary: null, messages: [] } as SessionContext,
       ),
       // What is an error is one of its key alone.
-      messageParts: loader<MessageParts | Error>(
-        async (ids) => {
-          // One after the other: together they have so many bytes.
-          const read = partsRead.then(() => driver.messageParts(context, ids, { bytes: partsLeft }));
-          partsRead = read.then(
-            (rows) => {
-              for (const { bytes, parts } of rows) if (parts !== null) partsLeft -= bytes;
-            },
-            () => undefined,
-          );
-          return new Map((await read).map(({ id, parts }) => [id, parts ?? tooMuchSaid()]));
-        },
-        noSuch('Message', 'that was read'),
-      ) as DataLoader<string, MessageParts>,
+      messageParts: loader<MessageParts | Error | null>(async (ids) => {
+        // One after the other: together they have so many bytes.
+        const read = partsRead.then(() => driver.messageParts(context, ids, { bytes: partsLeft }));
+        partsRead = read.then(
+          (rows) => {
+            for (const { bytes, parts } of rows) if (parts !== null) partsLeft -= bytes;
+          },
+          () => undefined,
+        );
+        return new Map((await read).map(({ id, parts }) => [id, parts ?? tooMuchSaid()]));
+      }, null) as DataLoader<string, MessageParts | null>,
       documentText: loader<string | null>(
         async (ids) => new Map((await driver.documentTexts(context, ids)).map(({ id, text }) => [id, text])),
         null,

@@ -1,7 +1,7 @@
 /** Conversations of users with agents: sessions and their messages. */
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { checkId } from '#subgraphs/shared/ids.ts';
+import { checkId, noSuch } from '#subgraphs/shared/ids.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { jsonObject } from '../documents/input.ts';
@@ -67,9 +67,12 @@ export function addSessions(parts: SchemaParts): void {
     'Something that was said in a session. Messages do not change, and go with their session.',
     ['id', 'sequence', 'name', 'toolCallId', 'tokens', 'createdAt'],
     (t) => ({
-      ...columnFields(t, 'Message', ['content', 'toolCalls', 'metadata'], ({ id }, context) =>
-        loaders(context).messageParts.load(id),
-      ),
+      ...columnFields(t, 'Message', ['content', 'toolCalls', 'metadata'], async ({ id }, context) => {
+        const parts = await loaders(context).messageParts.load(id);
+        // Removed since its row was read.
+        if (parts === null) throw noSuch('Message', id);
+        return parts;
+      }),
       role: t.field({ type: role, nullable: false, description: 'Who says it.', resolve: (row) => row.role as never }),
       session: t.field({
         type: types.Session,
