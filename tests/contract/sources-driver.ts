@@ -6,6 +6,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { KINDS, type KindName } from '#subgraphs/sources/model/kinds.ts';
+import type { SourceModel } from '#subgraphs/sources/model/model.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { random } from '#tests/setup/random.ts';
@@ -137,6 +138,7 @@ export function describeSource(
   const { matching, randomFilter } = oracleOf(tables);
   describe(`a source: ${kind}`, () => {
     let shop: OpenShop;
+    let model: SourceModel;
     let ask: Ask;
 
     beforeAll(async () => {
@@ -145,11 +147,8 @@ export function describeSource(
         `sources:\n  shop:\n    kind: ${kind}\n    url: SHOP_URL\n    tenancy: { column: tenant_id }\n${more}`,
         'sources.yaml',
       );
-      const schema = buildSchema(
-        buildModel('shop', file, await shop.driver.introspect([...KINDS[kind].schemas])),
-        shop.driver,
-      );
-      ask = askerOf(schema);
+      model = buildModel('shop', file, await shop.driver.introspect([...KINDS[kind].schemas]));
+      ask = askerOf(buildSchema(model, shop.driver));
     });
     afterAll(async () => {
       await shop[Symbol.asyncDispose]();
@@ -201,6 +200,43 @@ export function describeSource(
       });
       expect((await ask(text, variables, 'other')).data).toEqual({ customer: null, order: null });
       expect((await ask(text, { id: 404, shop: 0, number: 0 })).data).toEqual({ customer: null, order: null });
+    });
+
+    test('rows by the text of a key of several columns, as conditions of other stores ask for them', async () => {
+      // Of every kind that a key may have, with columns that have no value.
+      const keys: Partial<Record<string, readonly string[]>> = {
+        Customer: ['born', 'balance', 'createdAt', 'name', 'id'],
+        Order: ['status', 'placedAt', 'shop', 'number'],
+      };
+      const types = model.types.map((type) => ({ ...type, key: keys[type.name] ?? type.key, linkedAcross: true }));
+      const keyed = askerOf(buildSchema({ ...model, types }, shop.driver));
+      for (const { list, filter, key } of Object.values(tables)) {
+        const text = `query($where: ${filter}) { rows: ${list}(where: $where, first: 200) { totalCount nodes { rowKey ${key.join(' ')} } } }`;
+        const { nodes, totalCount } = (await keyed(text)).data.rows;
+        expect(nodes.length).toBeGreaterThan(10);
+        const rowKeys = (nodes as { rowKey: string }[]).map(({ rowKey }) => rowKey);
+        expect(new Set(rowKeys).size).toBe(rowKeys.length);
+        const some = rowKeys.filter((_, index) => index % 3 === 0);
+        const found = async (rowKey: object, tenant?: string) =>
+          (await keyed(text, { where: { rowKey } }, tenant)).data.rows;
+        expect((await found({ in: [...some, '[]', 'no key', '["1"]', '{}', '"', '[1,2]'] })).nodes).toEqual(
+          nodes.filter(({ rowKey }: { rowKey: string }) => some.includes(rowKey)),
+        );
+        expect((await found({ notIn: some })).totalCount).toBe(totalCount - some.length);
+        expect((await found({ eq: rowKeys[1] })).nodes).toEqual([nodes[1]]);
+        expect((await found({ ne: rowKeys[1] })).totalCount).toBe(totalCount - 1);
+        expect((await found({ in: [] })).totalCount).toBe(0);
+        expect((await found({ isNull: false })).totalCount).toBe(totalCount);
+        expect((await found({ eq: null })).totalCount).toBe(0);
+        expect((await found({ in: some }, 'nobody')).totalCount).toBe(0);
+      }
+      const within = await keyed('{ orders(first: 1, where: { orderLines: { some: {} } }) { nodes { rowKey } } }');
+      const [{ rowKey }] = within.data.orders.nodes;
+      const through = await keyed(
+        'query($rowKey: ID) { orders(where: { orderLines: { some: { order: { rowKey: { eq: $rowKey } } } } }) { nodes { rowKey } } }',
+        { rowKey },
+      );
+      expect(through.data.orders.nodes).toEqual([{ rowKey }]);
     });
 
     test('no way leads to rows of another tenant: lists, counts, links, filters along links', async () => {

@@ -9,7 +9,7 @@ import { BUILT_IN, type BuiltInType } from './built-in.ts';
 import type { Draft, DraftSource, StubDraft } from './draft.ts';
 import type { AcrossSettings, SourcesFile } from './format.ts';
 import { columnOf, endOf, isUnique } from './links.ts';
-import { isFilterable, lookupKey, type ModelColumn } from './model.ts';
+import { isFilterable, lookupKey, ROW_KEY, type ModelColumn } from './model.ts';
 import { fieldName, linkName } from './names.ts';
 import type { Faults } from './read.ts';
 
@@ -363,7 +363,11 @@ function isFree(
   field: string,
 ): boolean {
   const id = `${name}.${field}`;
-  if (![...columns, ...links, ...references].some((each) => each.field === field) && !added.has(id)) {
+  if (
+    (field !== ROW_KEY || columns.length === 0) &&
+    ![...columns, ...links, ...references].some((each) => each.field === field) &&
+    !added.has(id)
+  ) {
     added.add(id);
     return true;
   }

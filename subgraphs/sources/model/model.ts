@@ -118,12 +118,34 @@ export interface SourceModel {
 
 /** Kinds of which a value is written in one way only. */
 const KEYS: ReadonlySet<ValueKind> = new Set(['int', 'bigint', 'text', 'id']);
+/** Kinds of which the store's own text finds the very value again. */
+const PARTS: ReadonlySet<ValueKind> = new Set([...KEYS, 'enum', 'decimal', 'date', 'moment', 'localMoment']);
+
+type Keyed = Pick<ModelType, 'key' | 'columns'>;
+
+const keyColumns = ({ key, columns }: Keyed): ModelColumn[] =>
+  columns.filter((column) => key.includes(column.field) && isFilterable(column));
+
+/** The column that is the key, where it is one alone, of which clients write a value in one way only. */
+export function singleKey(type: Keyed): string | undefined {
+  const [column] = keyColumns(type);
+  return type.key.length === 1 && column !== undefined && KEYS.has(column.kind) ? column.field : undefined;
+}
+
+/** The field that has the whole key as one text, of rows that are looked up by it. */
+export const ROW_KEY = 'rowKey';
 
 /** The field by which rows are looked up for filters of other stores; undefined where they cannot be. */
-export function lookupKey({ key, columns }: Pick<ModelType, 'key' | 'columns'>): string | undefined {
-  const column = key.length === 1 ? columns.find(({ field }) => field === key[0]) : undefined;
-  return column !== undefined && isFilterable(column) && KEYS.has(column.kind) ? column.field : undefined;
+export function lookupKey(type: Keyed & { readonly links: readonly { readonly field: string }[] }): string | undefined {
+  const single = singleKey(type);
+  if (single !== undefined) return single;
+  const parts = keyColumns(type).filter(({ kind }) => PARTS.has(kind));
+  if (parts.length === 0 || parts.length < type.key.length) return undefined;
+  return [...type.columns, ...type.links].some(({ field }) => field === ROW_KEY) ? undefined : ROW_KEY;
 }
+
+/** Whether its rows have a field of their whole key. */
+export const hasRowKey = (type: ModelType): boolean => type.linkedAcross && lookupKey(type) === ROW_KEY;
 
 /** Whether filters know it, and rows are grouped and measured by it. */
 export const isFilterable = ({ kind, list, unfiltered }: ModelColumn): boolean =>

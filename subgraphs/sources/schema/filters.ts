@@ -7,7 +7,8 @@ import { parseFilter as parse, type FilterInput, type FilterRules } from '#subgr
 import { constantOf, orderInput as orderInputOf } from '#subgraphs/shared/order-input.ts';
 import { SOURCES } from '../bounds.ts';
 import type { OrderLevel } from '../driver.ts';
-import { isFilterable, isSortable, type ModelColumn, type ModelType } from '../model/model.ts';
+import { hasRowKey, isFilterable, isSortable, ROW_KEY, type ModelColumn, type ModelType } from '../model/model.ts';
+import { withoutRowKeys } from './row-keys.ts';
 
 type InputField = {
   field(options: { type: unknown; description: string; required?: boolean; defaultValue?: unknown }): unknown;
@@ -74,6 +75,14 @@ export function filterInput(parts: InputParts, type: ModelType): InputRef<Filter
           }),
         ]),
       ),
+      ...(hasRowKey(type)
+        ? {
+            [ROW_KEY]: t.field({
+              type: parts.subgraph.shared.IdFilter,
+              description: `Conditions on its whole key, as \`${ROW_KEY}\` has it. What is no key is of no row.`,
+            }),
+          }
+        : {}),
       ...Object.fromEntries(
         type.links.map(({ field, to, many }) => [
           field,
@@ -113,7 +122,10 @@ export const parseFilter = (
   parts: Pick<InputParts, 'typeOf'>,
   type: ModelType,
   filter: FilterInput | null | undefined,
-): Condition | undefined => (filter == null ? undefined : parse(rulesOf(parts, type), filter));
+): Condition | undefined => {
+  const condition = filter == null ? undefined : parse(rulesOf(parts, type), filter);
+  return condition && withoutRowKeys(parts.typeOf, type, condition);
+};
 
 const made = new WeakMap<ModelType, FilterRules>();
 
@@ -121,9 +133,12 @@ function rulesOf(parts: Pick<InputParts, 'typeOf'>, type: ModelType): FilterRule
   let rules = made.get(type);
   if (rules === undefined) {
     rules = {
-      columns: Object.fromEntries(
-        type.columns.filter(isFilterable).map(({ field, kind }) => [field, kind === 'json' ? 'json' : 'scalar']),
-      ),
+      columns: {
+        ...Object.fromEntries(
+          type.columns.filter(isFilterable).map(({ field, kind }) => [field, kind === 'json' ? 'json' : 'scalar']),
+        ),
+        ...(hasRowKey(type) ? { [ROW_KEY]: 'scalar' } : {}),
+      },
       links: Object.fromEntries(
         type.links.map(({ field, to, many }) => [field, { many, columns: () => rulesOf(parts, parts.typeOf(to)) }]),
       ),

@@ -7,7 +7,15 @@ import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import { SOURCES } from '../bounds.ts';
 import { tableIdOf, type SourceDriver, type SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
-import { lookupKey, type ModelColumn, type ModelEnum, type ModelType, type SourceModel } from '../model/model.ts';
+import {
+  hasRowKey,
+  lookupKey,
+  ROW_KEY,
+  type ModelColumn,
+  type ModelEnum,
+  type ModelType,
+  type SourceModel,
+} from '../model/model.ts';
 import { ChangeHub } from '../changes/hub.ts';
 import { addAggregate } from './aggregates.ts';
 import { addChangeKinds, addChanges } from './changes.ts';
@@ -16,6 +24,7 @@ import { addMutations } from './mutations.ts';
 import { linkField, type Fields } from './links.ts';
 import { addNearest } from './nearest.ts';
 import type { SchemaParts } from './parts.ts';
+import { rowKeyOf } from './row-keys.ts';
 import { scalarNames } from './scalars.ts';
 import { addStub, referenceOf } from './stubs.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
@@ -117,6 +126,16 @@ function addType(
           }),
         ]),
       ),
+      ...(hasRowKey(type)
+        ? {
+            [ROW_KEY]: t.field({
+              type: 'ID',
+              nullable: false,
+              description: `Its whole key as one text, for conditions of other stores: a JSON list of ${type.key.map((field) => `\`${field}\``).join(', ')} as the store writes them.`,
+              resolve: ({ texts }: SourceRow) => rowKeyOf(type, texts),
+            }),
+          }
+        : {}),
       ...Object.fromEntries(type.links.map((link) => [link.field, linkField(parts, t, link)])),
       ...Object.fromEntries(
         type.references.map(({ field, to, pairs, description, leads }) => [

@@ -22,7 +22,7 @@ import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
 import { SOURCES } from '../bounds.ts';
 import { tableIdOf, type ListRequest, type OrderLevel, type SourceRow } from '../driver.ts';
 import type { OfEach } from '../loaders.ts';
-import type { ModelLink, ModelType } from '../model/model.ts';
+import { ROW_KEY, type ModelLink, type ModelType } from '../model/model.ts';
 import { filterInput, orderInput, parseFilter, parseOrder } from './filters.ts';
 import type { SchemaParts } from './parts.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
@@ -83,13 +83,14 @@ export function listArguments(parts: SchemaParts, type: ModelType, given: unknow
 
 /** What is to be read of rows of which a client selects these fields. */
 export function neededOf(
-  { columns, links, references }: ModelType,
+  { key, columns, links, references }: ModelType,
   selected: ReadonlySet<string>,
   order: readonly OrderLevel[] = [],
 ): Pick<ListRequest, 'fields' | 'texts'> {
   const texts = new Set(order.map(({ field }) => field));
   for (const { field, pairs } of [...links, ...references])
     if (selected.has(field)) for (const [own] of pairs) texts.add(own);
+  if (selected.has(ROW_KEY)) for (const field of key) texts.add(field);
   return { fields: columns.filter(({ field }) => selected.has(field)).map(({ field }) => field), texts: [...texts] };
 }
 

@@ -8,7 +8,7 @@ import { constantOf } from '#subgraphs/shared/order-input.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
 import { SOURCES } from '../bounds.ts';
 import type { NearRow, VectorMeasure } from '../driver.ts';
-import { lookupKey, type ModelColumn, type ModelType, type ModelVector } from '../model/model.ts';
+import { singleKey, type ModelColumn, type ModelType, type ModelVector } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import { neededOf } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
@@ -34,7 +34,7 @@ export function addNearest(parts: SchemaParts, type: ModelType, typed: (column: 
   const [only] = vectors;
   if (only === undefined || driver.nearest === undefined) return;
   const { builder } = subgraph;
-  const key = driver.vectorOf === undefined ? undefined : lookupKey(type);
+  const key = driver.vectorOf === undefined ? undefined : singleKey(type);
   const keyed = type.columns.find(({ field }) => field === key);
   const match = builder.objectRef<NearRow>(`${type.name}Match`).implement({
     description: `One of ${items} that was found near to something.`,
@@ -138,7 +138,7 @@ async function find(
       `Say one thing that rows are to be near to, ${ways.map((way) => `\`${way}\``).join(' or ')}; got ${given.length === 0 ? 'none' : given.join(', ')}.`,
     );
   const vector = type.vectors.find(({ name }) => name === (args.by ?? type.vectors[0]!.name))!;
-  const key = lookupKey(type);
+  const key = singleKey(type);
   const row = args.row == null ? undefined : String(args.row as string);
   const to = await towards(parts, type, vector, args, context);
   if (to.length !== vector.dimensions)
@@ -173,7 +173,7 @@ async function towards(
 ): Promise<readonly number[]> {
   if (given != null) return given;
   if (text == null) {
-    const key = lookupKey(type)!;
+    const key = singleKey(type)!;
     const found = await driver.vectorOf!(context, type.relation, vector, { [key]: String(row as string) });
     if (found === undefined) throw notFound(type.name, String(row as string));
     return found;

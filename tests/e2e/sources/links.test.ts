@@ -226,12 +226,13 @@ describe('links across stores', () => {
   describe('are filtered and sorted by, whichever way they lead', () => {
     type Row = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- rows of the answer
     type Filter = readonly [input: object, holds: (row: Row) => boolean];
-    let all: { customers: Row[]; invoices: Row[]; documents: Row[] };
+    let all: Record<'customers' | 'invoices' | 'documents' | 'sites', Row[]>;
 
     beforeAll(async () => {
       const { answer } = await post(`{
         customers(first: 200) { nodes { id name tier } }
-        invoices(first: 200) { nodes { id total customer { id } byCode { id } plan { number name } pdf { key size } document { id title } } }
+        invoices(first: 200) { nodes { id total customer { id } byCode { id } plan { number name } site { id: rowKey } pdf { key size } document { id title } } }
+        sites(first: 200) { nodes { id: rowKey region number name } }
         documents(first: 200) { nodes { id title customer { id } invoice { id } } } }`);
       expect(answer.errors).toBeUndefined();
       all = Object.fromEntries(
@@ -244,6 +245,7 @@ describe('links across stores', () => {
         // What is not there has a key and nothing else.
         if (row['pdf']?.size === null) row['pdf'] = null;
         row['document'] = found(all.documents, row['document']);
+        row['site'] = found(all.sites, row['site']);
       }
       for (const row of all.documents)
         Object.assign(row, {
@@ -254,6 +256,12 @@ describe('links across stores', () => {
         row['invoices'] = all.invoices.filter(({ customer }) => customer === row);
         row['invoicesByCode'] = all.invoices.filter(({ byCode }) => byCode === row);
       }
+      // Their keys have two columns.
+      for (const row of all.sites) row['invoices'] = all.invoices.filter(({ site }) => site === row);
+      expect(all.sites.map(({ id, invoices }) => [id, invoices.length])).toEqual([
+        ['["gold","1"]', 1],
+        ['["base","2"]', 0],
+      ]);
       expect(all.documents.filter(({ customer }) => customer !== null)).not.toHaveLength(0);
       expect(all.invoices.filter(({ document }) => document !== null)).not.toHaveLength(0);
     });
@@ -279,55 +287,71 @@ describe('links across stores', () => {
             how === 'and' ? parts.every(([, each]) => each(row)) : parts.some(([, each]) => each(row));
           return negated ? [{ not: input }, (row) => !holds(row)] : [input, holds];
         });
-    const { customers, invoices, documents } = fc.letrec<Record<'customers' | 'invoices' | 'documents', Filter>>(
-      (tie) => ({
-        customers: fc.oneof(
-          { depthSize: 'small', withCrossShrink: true },
-          fc.constantFrom<Filter>(
-            [{}, () => true],
-            [{ name: { endsWith: '1' } }, ({ name }) => String(name).endsWith('1')],
-            [{ tier: { eq: 'BASE' } }, ({ tier }) => tier === 'BASE'],
-            [{ id: { gt: '40' } }, ({ id }) => BigInt(id as string) > 40n],
-          ),
-          counted('invoices'),
-          many('invoices', tie('invoices')),
-          many('invoicesByCode', tie('invoices')),
-          joined(tie('customers')),
+    const { customers, invoices, documents, sites } = fc.letrec<Record<keyof typeof all, Filter>>((tie) => ({
+      customers: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom<Filter>(
+          [{}, () => true],
+          [{ name: { endsWith: '1' } }, ({ name }) => String(name).endsWith('1')],
+          [{ tier: { eq: 'BASE' } }, ({ tier }) => tier === 'BASE'],
+          [{ id: { gt: '40' } }, ({ id }) => BigInt(id as string) > 40n],
         ),
-        invoices: fc.oneof(
-          { depthSize: 'small', withCrossShrink: true },
-          fc.constantFrom<Filter>(
-            [{}, () => true],
-            [{ total: { lt: '40' } }, ({ total }) => Number(total) < 40],
-            [{ plan: {} }, ({ plan }) => plan !== null],
-            [{ plan: { name: { gt: 'plan 4' } } }, ({ plan }) => plan !== null && plan.name > 'plan 4'],
-            [{ pdf: { size: { gt: '3' } } }, ({ pdf }) => pdf !== null],
-          ),
-          one('customer', tie('customers')),
-          one('byCode', tie('customers')),
-          one('document', tie('documents')),
-          joined(tie('invoices')),
+        counted('invoices'),
+        many('invoices', tie('invoices')),
+        many('invoicesByCode', tie('invoices')),
+        joined(tie('customers')),
+      ),
+      invoices: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom<Filter>(
+          [{}, () => true],
+          [{ total: { lt: '40' } }, ({ total }) => Number(total) < 40],
+          [{ plan: {} }, ({ plan }) => plan !== null],
+          [{ plan: { name: { gt: 'plan 4' } } }, ({ plan }) => plan !== null && plan.name > 'plan 4'],
+          [{ pdf: { size: { gt: '3' } } }, ({ pdf }) => pdf !== null],
         ),
-        documents: fc.oneof(
-          { depthSize: 'small', withCrossShrink: true },
-          fc.constantFrom<Filter>([{}, () => true], [{ title: { gt: 'D0' } }, ({ title }) => title > 'D0']),
-          one('customer', tie('customers')),
-          one('invoice', tie('invoices')),
-          joined(tie('documents')),
+        one('customer', tie('customers')),
+        one('byCode', tie('customers')),
+        one('document', tie('documents')),
+        one('site', tie('sites')),
+        joined(tie('invoices')),
+      ),
+      sites: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom<Filter>(
+          [{}, () => true],
+          [{ region: { eq: 'GOLD' } }, ({ region }) => region === 'GOLD'],
+          [{ rowKey: { in: ['["gold","1"]', '["gold","2"]'] } }, ({ number }) => number === 1],
         ),
-      }),
-    );
+        counted('invoices'),
+        many('invoices', tie('invoices')),
+        joined(tie('sites')),
+      ),
+      documents: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom<Filter>([{}, () => true], [{ title: { gt: 'D0' } }, ({ title }) => title > 'D0']),
+        one('customer', tie('customers')),
+        one('invoice', tie('invoices')),
+        joined(tie('documents')),
+      ),
+    }));
 
     test.each([
       ['customers', customers],
       ['invoices', invoices],
       ['documents', documents],
+      ['sites', sites],
     ] as const)('%s, at random', async (list, filters) => {
       await fc.assert(
         fc.asyncProperty(filters, async ([where, holds]) => {
-          const type = { customers: 'CustomerFilter', invoices: 'InvoiceFilter', documents: 'DocumentFilter' }[list];
+          const [type, id] = {
+            customers: ['CustomerFilter', 'id'],
+            invoices: ['InvoiceFilter', 'id'],
+            documents: ['DocumentFilter', 'id'],
+            sites: ['SiteFilter', 'id: rowKey'],
+          }[list] as [string, string];
           const { answer } = await post(
-            `query($where: ${type}) { list: ${list}(where: $where, first: 200) { totalCount nodes { id } } }`,
+            `query($where: ${type}) { list: ${list}(where: $where, first: 200) { totalCount nodes { ${id} } } }`,
             { where },
           );
           expect(answer.errors).toBeUndefined();
@@ -344,6 +368,8 @@ describe('links across stores', () => {
         customers(orderBy: [{ invoices: COUNT, direction: DESC }, { field: ID }], first: 2) { nodes { id invoices { totalCount } } }
         invoices(where: { plan: {} }, orderBy: [{ plan: { field: NAME, direction: DESC } }, { field: TOTAL }], first: 2) { nodes { total plan { name } } }
         objects(where: { invoices: { some: { total: { lt: "1" } } } }) { nodes { key } }
+        sites(orderBy: [{ invoices: COUNT, direction: DESC }], first: 1) { nodes { rowKey name } }
+        at: invoices(where: { site: {} }, orderBy: [{ site: { field: NAME } }]) { nodes { total site { name } } }
         eve: invoices(where: { customer: { name: { eq: "Eve" } } }) { totalCount }
         seven: invoices(where: { plan: { number: { eq: 7 } } }) { totalCount } }`);
       expect(answer).toEqual({
@@ -361,21 +387,22 @@ describe('links across stores', () => {
             ],
           },
           objects: { nodes: [{ key: 'a/bill.txt' }] },
+          sites: { nodes: [{ rowKey: '["gold","1"]', name: 'north' }] },
+          at: { nodes: [{ total: '0.10', site: { name: 'north' } }] },
           eve: { totalCount: 0 },
           seven: { totalCount: 0 },
         },
       });
     });
 
-    test('by how many of another store’s rows a link leads there; not where the key is of several columns', async () => {
+    test('by how many of another store’s rows a link leads there', async () => {
       const fields = async (type: string): Promise<string[]> => {
         const { answer } = await post(`{ __type(name: "${type}") { inputFields { name } } }`);
         return answer.data.__type.inputFields.map(({ name }: Row) => name as string);
       };
       expect(await fields('InvoiceFilter')).toEqual(
-        expect.arrayContaining(['customer', 'byCode', 'plan', 'pdf', 'document']),
+        expect.arrayContaining(['customer', 'byCode', 'plan', 'pdf', 'document', 'site']),
       );
-      expect(await fields('InvoiceFilter')).not.toContain('site');
       expect(await fields('DocumentFilter')).toEqual(
         expect.arrayContaining(['customer', 'invoice', 'invoices', 'entities']),
       );
