@@ -13,7 +13,8 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { Calls, type CallsOptions } from './calls.ts';
 import type { Capability } from './capabilities.ts';
 import { operationTools, type OperationTool } from './operation-tools.ts';
-import { schemaSearch, type EmbedTexts, type SchemaSearch } from './schema-search.ts';
+import type { EmbedTexts } from './schema-ranking.ts';
+import { schemaSearch, type SchemaSearch } from './schema-search.ts';
 import { agentTools, operationsAsTools, type AgentTool } from './tools.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */

@@ -80,6 +80,16 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'cosine',
     default: 0.25,
   },
+  candidates: {
+    what: 'Among how many fields and types for each that is told `search_schema` looks for one that is not like those told already.',
+    unit: 'fields and types',
+    default: 5,
+  },
+  sameSentences: {
+    what: 'How many descriptions may have a sentence in common that says something of each; what more of them say tells none apart.',
+    unit: 'descriptions',
+    default: 4,
+  },
   exampleFields: { what: 'How many fields an example of `search_schema` selects.', unit: 'fields', default: 5 },
   wordCharacters: { what: 'How much of a description is searched for words.', unit: 'characters', default: 2_000 },
   completions: {

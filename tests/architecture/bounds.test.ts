@@ -144,9 +144,9 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'How many stores follow a document.': ['subgraphs/relational/schema/documents.ts: assumedSize'],
   'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],
   'Weights: what is worth how much.': [
-    'gateway/agents/schema-search.ts: WORD',
-    'gateway/agents/schema-search.ts: KIND',
-    'gateway/agents/schema-search.ts: WANTED',
+    'gateway/agents/schema-entries.ts: WORD',
+    'gateway/agents/schema-ranking.ts: KIND',
+    'gateway/agents/schema-ranking.ts: WANTED',
     'gateway/plan/cost/static-cost.ts: ASSUMED_SIZE',
     'gateway/plan/cost/static-cost.ts: MUTATION_WEIGHT',
     'subgraphs/shared/cost.ts',

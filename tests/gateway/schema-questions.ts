@@ -114,7 +114,7 @@ export const SCHEMA_QUESTIONS: readonly (readonly [question: string, ...fields: 
   ['report tokens that I used elsewhere', 'Mutation.recordUsage'],
 ];
 
-/** Others, written once all was tuned; nothing was changed for them. */
+/** Others, written once all was tuned; later tuned with, too. */
 export const LATER_QUESTIONS: typeof SCHEMA_QUESTIONS = [
   ['the title of a document', 'Document.title', 'Query.documents', 'Query.document'],
   ['where did this document come from', 'Document.source', 'Query.documents'],
