@@ -3,6 +3,7 @@
  * its store by the {@link Relation} that each request carries.
  */
 import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import { aggregatedOfNone } from '#subgraphs/shared/aggregates/in-memory.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -170,6 +171,13 @@ export interface ListRequest extends CountRequest {
   readonly limit: number;
 }
 
+/** The groups of rows, of each parent; so is `limit`. */
+export interface GroupsRequest extends AggregateRequest, Pick<CountRequest, 'relation' | 'parents'> {}
+
+/** What is answered of a parent without rows. */
+export const noneOf = (request: GroupsRequest): Aggregated =>
+  aggregatedOfNone(request, (field) => request.relation.columns[field]!.kind as AggregatedKind);
+
 export interface SourceRow {
   /** By field; see {@link ValueKind} for their forms. Null where there is no value. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -292,10 +300,12 @@ export interface SourceDriver {
   /** Counts rows in one statement, likewise. */
   count(context: RequestContext, request: CountRequest): Promise<number[]>;
   /**
-   * Groups rows and measures them, in one statement. Where it is absent, the API has no aggregates of this store.
+   * Groups rows and measures them, in one statement, whatever the number of parents. Where it is absent, the API has no
+   * aggregates of this store.
+   * @returns the groups of each parent in the order of `parents.keys`; of a request without parents, those of all rows
    * @throws CodedError likewise
    */
-  aggregate?(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated>;
+  aggregate?(context: RequestContext, request: GroupsRequest): Promise<Aggregated[]>;
   /**
    * The rows nearest to a vector of those that match, the nearest first; as many as asked for where so many match. Where it is
    * absent, nothing is found by vectors.

@@ -2,7 +2,8 @@
 import type DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
-import type { CountRequest, ListRequest, Parents, SourceDriver, SourceRow } from './driver.ts';
+import type { Aggregated } from '#subgraphs/shared/aggregates/aggregate.ts';
+import type { CountRequest, GroupsRequest, ListRequest, Parents, SourceDriver, SourceRow } from './driver.ts';
 
 /** A request of which the parents are still to come. */
 export type OfEach<Request> = Omit<Request, 'parents'>;
@@ -13,6 +14,8 @@ export interface Loaders {
   /** Rows of one parent. @param fields those of the rows that name it */
   list(request: OfEach<ListRequest>, fields: readonly string[], key: ParentKey): Promise<SourceRow[]>;
   count(request: OfEach<CountRequest>, fields: readonly string[], key: ParentKey): Promise<number>;
+  /** The groups of rows of one parent. */
+  aggregate(request: OfEach<GroupsRequest>, fields: readonly string[], key: ParentKey): Promise<Aggregated>;
   /** Forgets what was read, after something was written. */
   clear(): void;
 }
@@ -57,5 +60,7 @@ export const createLoaders = (driver: SourceDriver): ((context: RequestContext) 
         load(request, fields, key, (parents) => driver.list(context, { ...request, parents }), 'list'),
       count: (request, fields, key) =>
         load(request, fields, key, (parents) => driver.count(context, { ...request, parents }), 'count'),
+      aggregate: (request, fields, key) =>
+        load(request, fields, key, (parents) => driver.aggregate!(context, { ...request, parents }), 'aggregate'),
     };
   });

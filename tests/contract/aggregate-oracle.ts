@@ -369,8 +369,12 @@ const wordOf = (name: string, value: unknown): string | undefined =>
       : undefined;
 
 /** A query for an aggregate. @param where as it stands in a query */
-export function queryOf(
-  list: string,
+export const queryOf = (list: string, wanted: Aggregate, where?: string): string =>
+  `{ ${fieldOf(`${list}Aggregate`, wanted, where)} }`;
+
+/** A field that aggregates, as it is selected. */
+export function fieldOf(
+  name: string,
   { groupBy, measures, having, orderBy, first }: Aggregate,
   where?: string,
 ): string {
@@ -380,13 +384,13 @@ export function queryOf(
       ? `m${at}: count`
       : `m${at}: ${measure.toLowerCase()}${p === undefined ? '' : `(p: ${p})`} { ${field} }`,
   );
-  return `{ ${list}Aggregate(groupBy: ${literal(groupBy)}, orderBy: ${literal(orderBy)}, first: ${first}${
+  return `${name}(groupBy: ${literal(groupBy)}, orderBy: ${literal(orderBy)}, first: ${first}${
     having === undefined ? '' : `, having: ${literal(having)}`
   }${where === undefined ? '' : `, where: ${where}`}) {
-    groups { ${keys.length === 0 ? '' : `keys { ${keys.join(' ')} }`} ${selected.join(' ')} __typename } truncated totalCount } }`;
+    groups { ${keys.length === 0 ? '' : `keys { ${keys.join(' ')} }`} ${selected.join(' ')} __typename } truncated totalCount }`;
 }
 
-interface Answer {
+export interface Answer {
   readonly groups: readonly Record<string, Record<string, unknown>>[];
   readonly truncated: boolean;
   readonly totalCount: number;

@@ -11,8 +11,17 @@ import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { random } from '#tests/setup/random.ts';
 import { fc } from '#tests/setup/property.ts';
-import { aggregate, aggregates, answered, normal, queryOf, type Kinds } from './aggregate-oracle.ts';
-import { oracleOf, statementsOf, withoutCursors, type Collated, type Rows } from './sources-oracle.ts';
+import {
+  aggregate,
+  aggregates,
+  answered,
+  fieldOf,
+  normal,
+  queryOf,
+  type Answer,
+  type Kinds,
+} from './aggregate-oracle.ts';
+import { isLinked, oracleOf, statementsOf, withoutCursors, type Collated, type Rows } from './sources-oracle.ts';
 import { SHOP, shopRows, STATUS, type Row, type ShopRows, type ShopTable } from './sources-shop.ts';
 
 /** A store that holds the shop with these rows of each tenant. */
@@ -184,6 +193,47 @@ export function describeSource(
               expect(normal(found, wanted, kinds)).toEqual(normal(told, wanted, kinds));
             }),
             { numRuns: Math.ceil(grouped / 3) },
+          );
+        }
+      }, 300_000);
+
+    if (hasAggregates)
+      test(`answers ${grouped} random aggregates of what rows lead to as rows in memory do, one statement for all rows`, async () => {
+        const links = Object.entries(tables).flatMap(([name, { links: of }]) =>
+          Object.entries(of).flatMap(([field, link]) =>
+            link.many ? [{ name: name as keyof ShopRows, field, link }] : [],
+          ),
+        );
+        for (const { name, field, link } of links) {
+          const { list, key } = tables[name];
+          const to = link.to as keyof ShopRows;
+          const kinds = Object.fromEntries(
+            Object.entries(tables[to].fields).map(([each, [, kind]]) => [each, kind]),
+          ) as Kinds;
+          const rows = TENANTS['acme']!;
+          const asking = fc.tuple(aggregates(kinds, rows[to]), fc.option(fc.integer({ min: 0 }), { nil: undefined }));
+          await fc.assert(
+            fc.asyncProperty(asking, async ([wanted, seed]) => {
+              const where = seed === undefined ? undefined : randomFilter(random(seed), rows, to, 2);
+              const text = `{ ${list}(first: 200) { nodes { ${key.join(' ')} ${fieldOf(`${field}Aggregate`, wanted, where === undefined ? undefined : '$where')} } } }`;
+              const { data, errors, statements } = await ask(
+                where === undefined ? text : `query($where: ${tables[to].filter}) ${text}`,
+                where === undefined ? {} : { where },
+              );
+              expect(errors).toBeUndefined();
+              if (joins) expect(statements).toBe(2);
+              else if (!leads(where ?? {})) expect(statements).toBeLessThanOrEqual(1 + steps);
+              const nodes = data[list].nodes as Record<string, unknown>[];
+              expect(nodes).toHaveLength(rows[name].length);
+              for (const node of nodes) {
+                const row = rows[name].find((each) => key.every((part) => String(each[part]) === String(node[part])))!;
+                const own = matching(rows, { table: to, where, orderBy: [] }, (other) => isLinked(link, row, other));
+                const told = aggregate(own, wanted, kinds, { status: Object.keys(STATUS) });
+                const found = answered(node[`${field}Aggregate`] as Answer, wanted, true);
+                expect(normal(found, wanted, kinds)).toEqual(normal(told, wanted, kinds));
+              }
+            }),
+            { numRuns: Math.ceil(grouped / links.length) },
           );
         }
       }, 300_000);

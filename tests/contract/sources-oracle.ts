@@ -264,7 +264,7 @@ interface Answer {
 /** What a text sorts by in a store, by code point; texts of one key are the same to it. */
 export type Collated = (text: string) => string;
 
-const isLinked = ({ pairs }: ShopLink, row: Row, other: Row): boolean =>
+export const isLinked = ({ pairs }: ShopLink, row: Row, other: Row): boolean =>
   pairs.every(([own, theirs]) => row[own] !== null && String(row[own]) === String(other[theirs]));
 
 function holds(kind: FieldKind, value: Value, operators: Filter): boolean {

@@ -209,6 +209,18 @@ export class AggregateInMemory {
   }
 }
 
+/** What is answered where no row matches. @param kindOf what values of a column are */
+export const aggregatedOfNone = (
+  request: Omit<AggregateRequest, 'where'>,
+  kindOf: MeasuredColumns['kindOf'],
+): Aggregated =>
+  new AggregateInMemory(
+    request,
+    // Nothing is compared with what there is not.
+    { kindOf, comparableOf: (_, value) => value, valueOf: (_, comparable) => comparable },
+    { left: 0 },
+  ).result();
+
 /** The number of a text of digits, as JSON writes one. */
 export function exactNumber(text: Operand): ExactNumber {
   const sum = new ExactSum();

@@ -494,36 +494,58 @@ export interface AggregateField {
   readonly aggregate: (context: RequestContext, request: AggregateRequest) => Promise<Aggregated>;
 }
 
+/** Fields that aggregate one type: at the root, and of what leads to its rows. They all have the same types. */
+export interface AggregateFields {
+  /** What such a field is defined with, but for its name, description and resolver. @param where the input type of its argument `where` */
+  options(t: { arg: unknown }, where: unknown): ReturnType<typeof aggregateOptions>;
+  /** What an operation asks for there. @throws CodedError `BAD_USER_INPUT` */
+  asked(args: AggregateArguments, info: GraphQLResolveInfo): AskedAggregate;
+}
+
+export interface AskedAggregate {
+  readonly request: AsksOfRows;
+  /** What the field's resolver answers with. */
+  answer(found: Aggregated): object;
+}
+
+/** Defines the types of a type's aggregates. */
+export function aggregateFields(subgraph: SubgraphSchema, of: AggregatedType): AggregateFields {
+  const type = aggregateType(subgraph, of);
+  return {
+    options: (t, where) => aggregateOptions(t, of, type, where),
+    asked: (args, info) => asked(of, args, info),
+  };
+}
+
 /** Adds the field with its types. */
-export function addAggregateField(
-  subgraph: SubgraphSchema,
-  of: AggregatedType,
+export function addAggregateField(subgraph: SubgraphSchema, of: AggregatedType, field: AggregateField): void {
+  addAggregateRoot(subgraph, aggregateFields(subgraph, of), field);
+}
+
+/** Adds the field. */
+export function addAggregateRoot(
+  { builder }: SubgraphSchema,
+  fields: AggregateFields,
   { name, description, where, conditionOf, aggregate }: AggregateField,
 ): void {
-  const type = aggregateType(subgraph, of);
-  subgraph.builder.queryField(name, (t) =>
+  builder.queryField(name, (t) =>
     t.field({
-      ...aggregateOptions(t, of, type, where),
+      ...fields.options(t, where),
       description,
-      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
+      resolve: (async (_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
         const condition = conditionOf(args.where);
-        return aggregated(of, args, info, (request) => aggregate(context, { ...request, where: condition }));
+        const { request, answer } = fields.asked(args, info);
+        return answer(await aggregate(context, { ...request, where: condition }));
       }) as never,
     }),
   );
 }
 
-/**
- * Answers a field that aggregates.
- * @param aggregate asks the store
- * @throws CodedError `BAD_USER_INPUT`
- */
-async function aggregated(
+function asked(
   { columns }: AggregatedType,
   { groupBy, having, orderBy, first }: AggregateArguments,
   info: GraphQLResolveInfo,
-  aggregate: (request: AsksOfRows) => Promise<Aggregated>,
-): Promise<AggregateShape> {
+): AskedAggregate {
   const kinds = kindsOf(columns);
   const size = first ?? AGGREGATES.groupsDefault;
   if (size < 0) throw badUserInput(`\`first\` must not be negative; got ${size}.`);
@@ -548,17 +570,11 @@ async function aggregated(
   ];
   if (measures.length > AGGREGATES.measures)
     throw badUserInput(`An aggregate has at most ${AGGREGATES.measures} measures; got ${measures.length}.`);
-  const found = await aggregate({
-    groups,
-    measures,
-    having: condition,
-    order,
-    limit: size + 1,
-    counted: selected.totalCount,
-  });
-  return {
+  const request = { groups, measures, having: condition, order, limit: size + 1, counted: selected.totalCount };
+  const answer = (found: Aggregated): AggregateShape => ({
     groups: found.groups.slice(0, size).map((group) => ({ ...group, by: groups })),
     truncated: found.groups.length > size,
     total: found.total,
-  };
+  });
+  return { request, answer };
 }

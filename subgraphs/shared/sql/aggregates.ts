@@ -40,19 +40,22 @@ export interface AggregateDialect {
 /**
  * The statement of an aggregate.
  * @param rows what stands behind `FROM`, with its `WHERE`: the rows that are aggregated
+ * @param at which parent each row is of: groups are those of each, and so is their limit. @default there are none
  */
 export function aggregateSql(
   dialect: AggregateDialect,
   { groups, measures, having, order, limit, counted }: Omit<AggregateRequest, 'where'>,
   rows: Sql,
+  at?: Sql,
 ): RawBuilder<AggregateRow> {
   // What is worked out is named first: with parameters in it, a store would not see that what is selected is what is grouped by.
   const columns = columnsOf(measures);
   const made = groups.map((group) => dialect.key(group));
   const inner = [
+    ...(at === undefined ? [] : [sql`${at} AS at`]),
     ...made.map((key, index) => sql`${key} AS ${keyId(index)}`),
     ...columns.map((column, index) => sql`${dialect.measured(column)} AS ${sql.id(`c${index}`)}`),
-    ...(dialect.beside?.(measures, made, groups) ?? []),
+    ...(dialect.beside?.(measures, at === undefined ? made : [at, ...made], groups) ?? []),
   ];
   const of = (column: string): Sql => sql.id('r', `c${columns.indexOf(column)}`);
   const byName = new Map(
@@ -64,16 +67,18 @@ export function aggregateSql(
     ...[...byName.values()].map(
       ({ measure, value }, index) => sql`${dialect.readMeasure(measure, value)} AS ${sql.id(`m${index}`)}`,
     ),
-    ...(counted ? [sql`count(*) OVER () AS total`] : []),
   ];
-  const levels = order.map(({ by, direction }) => {
-    if ('group' in by) return dialect.sorted(groups[by.group]!, keys[by.group]!, direction);
-    return dialect.sorted(by.measure, byName.get(measureName(by.measure))!.value, direction);
-  });
-  const condition =
+  const sorting = order.map(({ by }) => ('group' in by ? keys[by.group]! : byName.get(measureName(by.measure))!.value));
+  const sorted = (values: readonly Sql[]): Sql => {
+    const levels = order.map(({ by, direction }, index) =>
+      dialect.sorted('group' in by ? groups[by.group]! : by.measure, values[index]!, direction),
+    );
+    return levels.length === 0 ? sql`` : sql` ORDER BY ${sql.join(levels)}`;
+  };
+  const left =
     having === undefined
-      ? sql``
-      : sql` HAVING ${combined(
+      ? undefined
+      : combined(
           having,
           (leaf) => {
             const { measure, value } = byName.get(leaf.column)!;
@@ -81,12 +86,28 @@ export function aggregateSql(
           },
           undefined,
           dialect.not,
-        )}`;
+        );
   const listed = (parts: readonly Sql[], none: Sql): Sql => (parts.length === 0 ? none : sql.join(parts));
-  return sql<AggregateRow>`SELECT ${listed(selected, sql`count(*) AS n`)} FROM (SELECT ${listed(inner, sql`1 AS n`)} ${rows}) AS r${
-    // Not nothing: without anything to group by and to measure, every row would be a group.
-    keys.length === 0 ? dialect.all : sql` GROUP BY ${sql.join(keys)}`
-  }${condition}${levels.length === 0 ? sql`` : sql` ORDER BY ${sql.join(levels)}`} LIMIT ${sql.lit(limit)}`;
+  const from = sql`FROM (SELECT ${listed(inner, sql`1 AS n`)} ${rows}) AS r`;
+  const condition = left === undefined ? sql`` : sql` HAVING ${left}`;
+  if (at === undefined)
+    return sql<AggregateRow>`SELECT ${listed([...selected, ...(counted ? [sql`count(*) OVER () AS total`] : [])], sql`count(*) AS n`)} ${from}${
+      // Not nothing: without anything to group by and to measure, every row would be a group.
+      keys.length === 0 ? dialect.all : sql` GROUP BY ${sql.join(keys)}`
+    }${condition}${sorted(sorting)} LIMIT ${sql.lit(limit)}`;
+  const own = sql.id('r', 'at');
+  // One group of each parent. It is told even where `having` leaves it out: of a parent without rows nothing is, which is not the same.
+  if (keys.length === 0)
+    return sql<AggregateRow>`SELECT ${sql.join([sql`${own} AS at`, sql`${left === undefined ? sql`1` : sql`CASE WHEN ${left} THEN 1 ELSE 0 END`} AS held`, ...selected])} ${from} GROUP BY ${own}`;
+  // In a table of their own: MariaDB numbers and counts groups that `HAVING` has left out.
+  const grouped = sql`SELECT ${sql.join([sql`${own} AS at`, ...selected, ...sorting.map((value, index) => sql`${value} AS ${sql.id(`o${index}`)}`)])} ${from} GROUP BY ${sql.join([own, ...keys])}${condition}`;
+  const within = sql`PARTITION BY s.at`;
+  const numbered = sql`SELECT s.*, row_number() OVER (${within}${sorted(sorting.map((_, index) => sql.id('s', `o${index}`)))}) AS rn${counted ? sql`, count(*) OVER (${within}) AS total` : sql``} FROM (${grouped}) AS s`;
+  const told = [
+    ...['at', ...groups.map((_, index) => `g${index}`), ...measures.map((_, index) => `m${index}`)],
+    ...(counted ? ['total'] : []),
+  ];
+  return sql<AggregateRow>`SELECT ${sql.join(told.map((name) => sql.id('q', name)))} FROM (${numbered}) AS q WHERE q.rn <= ${sql.lit(limit)} ORDER BY q.at, q.rn`;
 }
 
 const keyId = (index: number): Sql => sql.id(`g${index}`);

@@ -8,7 +8,7 @@ import type { ValueKind } from '../driver.ts';
 import { BUILT_IN, type BuiltInType } from './built-in.ts';
 import type { Draft, DraftSource, StubDraft } from './draft.ts';
 import type { AcrossSettings, SourcesFile } from './format.ts';
-import { columnOf, endOf, isUnique } from './links.ts';
+import { aggregateName, columnOf, endOf, isTaken, isUnique } from './links.ts';
 import { isFilterable, lookupKey, ROW_KEY, type ModelColumn } from './model.ts';
 import { fieldName, linkName } from './names.ts';
 import type { Faults } from './read.ts';
@@ -337,7 +337,13 @@ function addToStub(
 ): void {
   if (!isFree(linking, said, of, field)) return;
   const { draft, source, columns } = to;
+  const { added } = linking;
   const many = !isUnique(draft, columns);
+  const aggregate =
+    many && draft.type.aggregate !== undefined
+      ? aggregateName(field, (name) => isTaken(of, name) || added.has(`${of.name}.${name}`))
+      : undefined;
+  if (aggregate !== undefined) added.add(`${of.name}.${aggregate}`);
   const own = pairs.map(([name]) => `\`${[name, ...(paths[name] ?? [])].join('.')}\``).join(' and ');
   const others = pairs.map(([, name]) => `\`${name}\``).join(' and ');
   stub.links.push({
@@ -347,6 +353,7 @@ function addToStub(
     pairs,
     paths,
     leads,
+    aggregate,
     description: many
       ? `The rows of \`${draft.table.id}\` in ${source.name} whose ${others} ${pairs.length > 1 ? 'are' : 'is'} the ${own} here.`
       : `The row of \`${draft.table.id}\` in ${source.name} whose ${others} ${pairs.length > 1 ? 'are' : 'is'} the ${own} here; null where there is none that the caller may see.`,
@@ -356,18 +363,10 @@ function addToStub(
 type NamedType = Pick<Draft['type'], 'name'> & Partial<Draft['type']>;
 
 /** Takes the name for a field. What the project's own types have is compared when all is composed. */
-function isFree(
-  { link, fault, added }: Linking,
-  said: 'name' | 'back',
-  { name, columns = [], links = [], references = [] }: NamedType,
-  field: string,
-): boolean {
+function isFree({ link, fault, added }: Linking, said: 'name' | 'back', type: NamedType, field: string): boolean {
+  const { name } = type;
   const id = `${name}.${field}`;
-  if (
-    (field !== ROW_KEY || columns.length === 0) &&
-    ![...columns, ...links, ...references].some((each) => each.field === field) &&
-    !added.has(id)
-  ) {
+  if ((field !== ROW_KEY || (type.columns ?? []).length === 0) && !isTaken(type, field) && !added.has(id)) {
     added.add(id);
     return true;
   }

@@ -110,7 +110,7 @@ const Type = z.strictObject({
     .meta({ description: 'Sizes of pages.' }),
   aggregates: z.boolean().optional().meta({
     description:
-      'Whether there is a field that counts and measures its rows by group. As of the source where it is absent.',
+      'Whether there are fields that count and measure its rows by group, at the root and of what leads to them. As of the source where it is absent.',
   }),
   mutations: z
     .strictObject({
@@ -222,7 +222,8 @@ const Source = z
       description: 'Whether statements are prepared; false for poolers that give each transaction another connection.',
     }),
     aggregates: z.boolean().default(true).meta({
-      description: 'Whether types have fields that count and measure their rows by group.',
+      description:
+        'Whether there are fields that count and measure rows by group, at the root and of what leads to them.',
     }),
     types: z.record(z.string(), Type).optional().meta({
       description: 'What is to be otherwise than the database says, by table: `customers` or `schema.customers`.',

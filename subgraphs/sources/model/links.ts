@@ -44,7 +44,27 @@ export function addLinks(linked: Linked): void {
     if (back !== false)
       add(linked, link, link.to, link.from, back, isUnique(link.from, link.columns) ? 'one' : 'many', reversed);
   }
+  // Once all links have their names: what is made of one must not take another's.
+  const drafts = [...linked.drafts.values()];
+  const counted = new Set(drafts.flatMap(({ type }) => (type.aggregate === undefined ? [] : [type.name])));
+  for (const { type } of drafts)
+    for (const [place, link] of type.links.entries()) {
+      if (!link.many || !counted.has(link.to)) continue;
+      type.links[place] = { ...link, aggregate: aggregateName(link.field, (name) => isTaken(type, name)) };
+    }
 }
+
+/** What the field is called that aggregates the many of a link; undefined where its names are taken. */
+export const aggregateName = (field: string, taken: (name: string) => boolean): string | undefined =>
+  [`${field}Aggregate`, `${field}Groups`].find((name) => !taken(name));
+
+/** Whether a type has a field of this name already. */
+export const isTaken = (
+  { columns = [], links = [], references = [] }: Partial<Pick<Draft['type'], 'columns' | 'links' | 'references'>>,
+  name: string,
+): boolean =>
+  [...columns, ...links, ...references].some(({ field }) => field === name) ||
+  links.some(({ aggregate }) => aggregate === name);
 
 function add(
   { fault }: Linked,
@@ -56,11 +76,11 @@ function add(
   pairs: readonly (readonly [string, string])[],
 ): void {
   const given = link.settings !== undefined && (link.settings.name === wanted || link.settings.back === wanted);
-  const isTaken = (name: string): boolean =>
-    from.type.columns.some(({ field }) => field === name) || from.type.links.some(({ field }) => field === name);
   // What the database's names lead to may be taken; what the file says is meant.
-  const field = given ? wanted : [wanted, `${wanted}${to.type.name}`, `${wanted}Link`].find((name) => !isTaken(name));
-  if (field === undefined || isTaken(field)) {
+  const field = given
+    ? wanted
+    : [wanted, `${wanted}${to.type.name}`, `${wanted}Link`].find((name) => !isTaken(from.type, name));
+  if (field === undefined || isTaken(from.type, field)) {
     fault(
       link.at,
       `${from.type.name} has a field ${wanted} already. Say another \`name\` or \`back\` of the link from ${written(link.from.table, link.columns)} to ${written(link.to.table, link.toColumns)}.`,
@@ -73,6 +93,7 @@ function add(
     to: to.type.name,
     many: size === 'many',
     pairs,
+    aggregate: undefined,
     description:
       size === 'many'
         ? `The ${to.type.items} whose ${pairs.map(([, other]) => `\`${other}\``).join(' and ')} ${pairs.length > 1 ? 'are' : 'is'} ${by} here.`

@@ -29,6 +29,8 @@ export interface ModelLink {
   /** The fields that are equal at its ends. */
   readonly pairs: readonly (readonly [own: string, other: string])[];
   readonly description: string;
+  /** The field that counts and measures the many by group; undefined where there is none. */
+  readonly aggregate: string | undefined;
 }
 
 /** From a row to one of a type of the project's own, which its subgraph finds. */

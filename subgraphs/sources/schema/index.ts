@@ -7,21 +7,13 @@ import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import { SOURCES } from '../bounds.ts';
 import { tableIdOf, type SourceDriver, type SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
-import {
-  hasRowKey,
-  lookupKey,
-  ROW_KEY,
-  type ModelColumn,
-  type ModelEnum,
-  type ModelType,
-  type SourceModel,
-} from '../model/model.ts';
+import { hasRowKey, lookupKey, ROW_KEY, type ModelEnum, type ModelType, type SourceModel } from '../model/model.ts';
 import { ChangeHub } from '../changes/hub.ts';
 import { addAggregate } from './aggregates.ts';
 import { addChangeKinds, addChanges } from './changes.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
 import { addMutations } from './mutations.ts';
-import { linkField, type Fields } from './links.ts';
+import { linkFields, type Fields } from './links.ts';
 import { addNearest } from './nearest.ts';
 import type { SchemaParts } from './parts.ts';
 import { rowKeyOf } from './row-keys.ts';
@@ -53,6 +45,7 @@ export function buildSchema(
   const enums = new Map(
     [...new Map(known.map((each) => [each.name, each])).values()].map((each) => [each.name, addEnum(subgraph, each)]),
   );
+  const scalarOf = scalarNames(subgraph);
   const parts: SchemaParts = {
     subgraph,
     source: model.source,
@@ -62,17 +55,17 @@ export function buildSchema(
     hub,
     loaders: createLoaders(driver),
     refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
-    scalarOf: scalarNames(subgraph),
+    scalarOf,
+    typed: (column) => (column.enum === undefined ? scalarOf(column.kind) : enums.get(column.enum.name)),
     enumFilterOf: (name) =>
       subgraph.shared.enumFilter(`${name}Filter`, `one of \`${name}\``, enums.get(name)!) as InputRef<object>,
     typeOf: (name) => types.get(name)!,
     filters: new Map(),
     manyFilters: new Map(),
   };
-  const typed = (column: ModelColumn): unknown => typeOfColumn(parts, column, enums);
-  const stubs = new Map(model.stubs.map((stub) => [stub.name, addStub(parts, stub, typed)]));
-  for (const type of model.types) addType(parts, type, enums, stubs);
-  for (const type of model.types) addRoots(parts, type, enums);
+  const stubs = new Map(model.stubs.map((stub) => [stub.name, addStub(parts, stub)]));
+  for (const type of model.types) addType(parts, type, stubs);
+  for (const type of model.types) addRoots(parts, type);
   const kinds = subscription ? addChangeKinds(parts) : undefined;
   if (kinds !== undefined) for (const type of model.types) addChanges(parts, type, kinds);
   return subgraph.build();
@@ -88,15 +81,7 @@ const addEnum = ({ builder }: SubgraphSchema, { name, description, values }: Mod
     ),
   }) as unknown as AnyEnum;
 
-const typeOfColumn = ({ scalarOf }: SchemaParts, column: ModelColumn, enums: ReadonlyMap<string, AnyEnum>): unknown =>
-  column.enum === undefined ? scalarOf(column.kind) : enums.get(column.enum.name);
-
-function addType(
-  parts: SchemaParts,
-  type: ModelType,
-  enums: ReadonlyMap<string, AnyEnum>,
-  stubs: ReadonlyMap<string, unknown>,
-): void {
+function addType(parts: SchemaParts, type: ModelType, stubs: ReadonlyMap<string, unknown>): void {
   const { builder } = parts.subgraph;
   const ref = parts.refs.get(type.name)!;
   const connection = listType(parts, type);
@@ -119,7 +104,7 @@ function addType(
         type.columns.map((column) => [
           column.field,
           t.field({
-            type: (column.list ? [typeOfColumn(parts, column, enums)] : typeOfColumn(parts, column, enums)) as never,
+            type: (column.list ? [parts.typed(column)] : parts.typed(column)) as never,
             nullable: (column.list ? { list: column.nullable, items: true } : column.nullable) as never,
             description: column.description,
             resolve: ({ values }: SourceRow) => values[column.field] as never,
@@ -136,7 +121,7 @@ function addType(
             }),
           }
         : {}),
-      ...Object.fromEntries(type.links.map((link) => [link.field, linkField(parts, t, link)])),
+      ...(Object.assign({}, ...type.links.map((link) => linkFields(parts, t, link))) as object),
       ...Object.fromEntries(
         type.references.map(({ field, to, pairs, description, leads }) => [
           field,
@@ -153,7 +138,7 @@ function addType(
   void connection;
 }
 
-function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string, AnyEnum>): void {
+function addRoots(parts: SchemaParts, type: ModelType): void {
   const { builder } = parts.subgraph;
   builder.queryField(type.list, (t) =>
     t.field({
@@ -165,9 +150,9 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
         rootPage(parts, type, args, context, info)) as never,
     }),
   );
-  addMutations(parts, type, (column) => typeOfColumn(parts, column, enums));
-  addAggregate(parts, type, (column) => typeOfColumn(parts, column, enums));
-  addNearest(parts, type, (column) => typeOfColumn(parts, column, enums));
+  addMutations(parts, type);
+  addAggregate(parts, type);
+  addNearest(parts, type);
   const { item } = type;
   if (item === undefined) return;
   const columns = type.key.map((field) => type.columns.find((column) => column.field === field)!);
@@ -179,7 +164,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
         columns.map((column) => [
           column.field,
           t.arg({
-            type: typeOfColumn(parts, column, enums) as never,
+            type: parts.typed(column) as never,
             required: true as never,
             description: `The \`${column.field}\` of its key.`,
           }),

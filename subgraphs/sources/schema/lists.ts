@@ -39,7 +39,7 @@ type Connection = ObjectRef<any, Page<SourceRow, RowEdge>>; // eslint-disable-li
 const connections = new WeakMap<SchemaParts['refs'], Map<string, Connection>>();
 const orders = new WeakMap<SchemaParts['refs'], Map<string, ReturnType<typeof orderInput>>>();
 
-function once<Made>(
+export function once<Made>(
   made: WeakMap<object, Map<string, Made>>,
   { refs }: SchemaParts,
   name: string,
@@ -88,8 +88,10 @@ export function neededOf(
   order: readonly OrderLevel[] = [],
 ): Pick<ListRequest, 'fields' | 'texts'> {
   const texts = new Set(order.map(({ field }) => field));
-  for (const { field, pairs } of [...links, ...references])
-    if (selected.has(field)) for (const [own] of pairs) texts.add(own);
+  for (const link of [...links, ...references]) {
+    const isCounted = 'aggregate' in link && link.aggregate !== undefined && selected.has(link.aggregate);
+    if (isCounted || selected.has(link.field)) for (const [own] of link.pairs) texts.add(own);
+  }
   if (selected.has(ROW_KEY)) for (const field of key) texts.add(field);
   return { fields: columns.filter(({ field }) => selected.has(field)).map(({ field }) => field), texts: [...texts] };
 }
@@ -271,7 +273,7 @@ export async function linkedOne(
 }
 
 /** Undefined where a part has no value: SQL's null equals nothing. */
-function keyOf({ texts }: Pick<SourceRow, 'texts'>, pairs: ModelLink['pairs']): string[] | undefined {
+export function keyOf({ texts }: Pick<SourceRow, 'texts'>, pairs: ModelLink['pairs']): string[] | undefined {
   const key = pairs.map(([own]) => texts[own] ?? null);
   return key.every((text) => text !== null) ? key : undefined;
 }

@@ -8,7 +8,7 @@ import { selectedFields } from '#subgraphs/shared/selections.ts';
 import { takes, type Scope } from '#subgraphs/shared/scopes.ts';
 import { SOURCES } from '../bounds.ts';
 import type { SourceRow, Values, Write } from '../driver.ts';
-import type { ModelColumn, ModelMutations, ModelType } from '../model/model.ts';
+import type { ModelMutations, ModelType } from '../model/model.ts';
 import { neededOf } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
 
@@ -16,15 +16,14 @@ type Required = boolean | { readonly list: boolean; readonly items: boolean };
 type InputField = { field(options: { type: unknown; description: string; required?: Required }): unknown };
 type Kind = keyof ModelMutations['scopes'];
 
-/** @param typed the API's type of a column */
-export function addMutations(parts: SchemaParts, type: ModelType, typed: (column: ModelColumn) => unknown): void {
+export function addMutations(parts: SchemaParts, type: ModelType): void {
   const { mutations } = type;
   if (mutations === undefined || parts.driver.write === undefined) return;
   const { builder } = parts.subgraph;
   const columns = new Map(type.columns.map((column) => [column.field, column]));
   const typeOf = (field: string): unknown => {
     const column = columns.get(field)!;
-    return column.list ? [typed(column)] : typed(column);
+    return column.list ? [parts.typed(column)] : parts.typed(column);
   };
   const requiredOf = (field: string, required: boolean): Required =>
     columns.get(field)!.list ? { list: required, items: false } : required;

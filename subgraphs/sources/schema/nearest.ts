@@ -8,7 +8,7 @@ import { constantOf } from '#subgraphs/shared/order-input.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
 import { SOURCES } from '../bounds.ts';
 import type { NearRow, VectorMeasure } from '../driver.ts';
-import { singleKey, type ModelColumn, type ModelType, type ModelVector } from '../model/model.ts';
+import { singleKey, type ModelType, type ModelVector } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import { neededOf } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
@@ -27,8 +27,7 @@ const DISTANCES: ReadonlySet<VectorMeasure> = new Set(['euclid', 'manhattan']);
 const told = ({ dimensions, measure }: ModelVector): string =>
   `${dimensions} dimensions, compared by ${measure}${DISTANCES.has(measure) ? ': a distance, of which the least is the nearest' : ''}`;
 
-/** @param typed the API's type of a column */
-export function addNearest(parts: SchemaParts, type: ModelType, typed: (column: ModelColumn) => unknown): void {
+export function addNearest(parts: SchemaParts, type: ModelType): void {
   const { vectors, items } = type;
   const { subgraph, driver } = parts;
   const [only] = vectors;
@@ -96,7 +95,7 @@ export function addNearest(parts: SchemaParts, type: ModelType, typed: (column: 
           ? {}
           : {
               row: t.arg({
-                type: typed(keyed) as never,
+                type: parts.typed(keyed) as never,
                 description: `The \`${keyed.field}\` of one of ${items}, which is not among what is found.`,
               }),
             }),

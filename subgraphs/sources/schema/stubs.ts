@@ -3,18 +3,14 @@ import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn, SourceRow } from '../driver.ts';
 import { mayBe } from '../model/fits.ts';
 import type { ModelColumn, ModelReference, ModelStub, ModelStubLink } from '../model/model.ts';
-import { linkField, type Fields } from './links.ts';
+import { linkFields, type Fields, type LinkOptions } from './links.ts';
 import type { SchemaParts } from './parts.ts';
 
 /** What the engine sends of one: its key, and what the links compare. */
 type Sent = Readonly<Record<string, unknown>>;
 
-/** @param typed the API's type of a column */
-export function addStub(
-  parts: SchemaParts,
-  { name, key, compared, links }: ModelStub,
-  typed: (column: ModelColumn) => unknown,
-): unknown {
+export function addStub(parts: SchemaParts, { name, key, compared, links }: ModelStub): unknown {
+  const { typed } = parts;
   const { builder } = parts.subgraph;
   const selection = builder.selection<Record<string, unknown>>(key.map(({ field }) => field).join(' ') as never);
   const fieldsOf = (t: Fields<Sent>, columns: readonly ModelColumn[]) =>
@@ -42,9 +38,10 @@ export function addStub(
   return ref.implement({
     externalFields: ((t: Fields<Sent>) => fieldsOf(t, [...key, ...compared])) as never,
     fields: ((t: Fields<Sent>) =>
-      Object.fromEntries(
-        links.map((link) => [link.field, linkField(parts, t, link, ...comparing(parts, key, link))]),
-      )) as never,
+      Object.assign(
+        {},
+        ...links.map((link) => linkFields(parts, t, link, ...comparing(parts, key, link))),
+      ) as object) as never,
   });
 }
 
@@ -53,7 +50,7 @@ function comparing(
   parts: SchemaParts,
   key: ModelStub['key'],
   { to, pairs, paths, leads }: ModelStubLink,
-): readonly [(sent: Sent) => Pick<SourceRow, 'texts'>, object] {
+): readonly [(sent: Sent) => Pick<SourceRow, 'texts'>, LinkOptions] {
   const { columns } = parts.typeOf(to).relation;
   const beside = pairs.map(([own]) => own).filter((own) => !key.some(({ field }) => field === own));
   return [
@@ -63,8 +60,10 @@ function comparing(
       ),
     }),
     {
-      ...(leads === undefined ? {} : { directives: { leads } }),
-      ...(beside.length === 0 ? {} : { requires: parts.subgraph.builder.selection(beside.join(' ') as never) }),
+      ...(leads === undefined ? {} : { led: { directives: { leads } } }),
+      ...(beside.length === 0
+        ? {}
+        : { all: { requires: parts.subgraph.builder.selection(beside.join(' ') as never) } }),
     },
   ];
 }

@@ -561,7 +561,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/^subscription \{ customersChanged/, 'graphql', tryChanges],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
-    /customers\(where|^\{ ordersAggregate|insertCustomers/,
+    /customers\((where|orderBy)|^\{ ordersAggregate|insertCustomers/,
     'graphql',
     async ({ text, answer }) => {
       const contextValue = createRequestContext({ tenantId: 'default', subject: 'docs', roles: [], scopes: [] });

@@ -168,6 +168,33 @@ describe('links across stores', () => {
     expect(await cost(150)).toEqual({ postgres: 4 });
   });
 
+  test('are aggregated from the other side, in one statement', async () => {
+    const { answer, trace } = await post(
+      `{ customers(orderBy: [{ field: ID }]) { nodes { id invoicesAggregate(where: { total: { lt: "6" } }) { groups { count sum { total } } }
+           invoicesByCodeAggregate(groupBy: [{ field: PLAN_NUMBER }], having: { measure: COUNT, gt: 0 }, first: 1) { totalCount groups { keys { planNumber } count } } } }
+         sites(where: { number: { eq: 1 } }) { nodes { invoicesAggregate { groups { max { total } distinct { customerId } } } } } }`,
+    );
+    expect(answer.errors).toBeUndefined();
+    const { nodes } = answer.data.customers;
+    expect(nodes.slice(0, 3)).toEqual([
+      { id: 1, invoicesAggregate: { groups: [{ count: 3, sum: { total: '6' } }] }, invoicesByCodeAggregate: { totalCount: 3, groups: [{ keys: { planNumber: 1 }, count: 1 }] } }, // prettier-ignore
+      { id: 2, invoicesAggregate: { groups: [{ count: 2, sum: { total: '9' } }] }, invoicesByCodeAggregate: { totalCount: 3, groups: [{ keys: { planNumber: 4 }, count: 1 }] } }, // prettier-ignore
+      { id: 3, invoicesAggregate: { groups: [{ count: 0, sum: { total: null } }] }, invoicesByCodeAggregate: { totalCount: 3, groups: [{ keys: { planNumber: 0 }, count: 1 }] } }, // prettier-ignore
+    ]);
+    expect(answer.data.sites).toEqual({
+      nodes: [{ invoicesAggregate: { groups: [{ max: { total: '0.10' }, distinct: { customerId: 1 } }] } }],
+    });
+    // Filters along links to other stores are taken there too.
+    const { answer: led } = await post(
+      `{ customers(where: { id: { in: [1, 2] } }) { nodes { invoicesAggregate(where: { customer: { name: { eq: "Customer 1" } } }) { groups { count } } } } }`,
+    );
+    expect(led).toEqual({
+      data: { customers: { nodes: [3, 0].map((count) => ({ invoicesAggregate: { groups: [{ count }] } })) } },
+    });
+    // Customers and sites, and of each the aggregates that they lead to.
+    expect(trace.statements).toEqual({ postgres: 5 });
+  });
+
   test('lead to and from the project’s own types', async () => {
     const put =
       'mutation { putObject(input: { key: "a/bill.txt", contentType: "text/plain", content: "Pay.", encoding: UTF8 }) { object { key } } }';
@@ -418,6 +445,11 @@ describe('links across stores', () => {
       found: [{ invoices: { totalCount: 1, nodes: [{ total: '0.40' }] } }, { invoices: { totalCount: 0, nodes: [] } }],
       statements: { postgres: 2 },
     });
+    const counted = { invoicesAggregate: { groups: [{ count: 0 }] } };
+    const countedBy = async (tenant: string) =>
+      (await entities('billing', tenant, 'Customer', 'invoicesAggregate { groups { count } }', customers)).found;
+    expect(await countedBy('other')).toEqual([{ invoicesAggregate: { groups: [{ count: 1 }] } }, counted]);
+    expect(await countedBy('nobody')).toEqual([counted, counted]);
     expect((await ask('nobody')).found).toEqual(customers.map(() => ({ invoices: { totalCount: 0, nodes: [] } })));
     // A representation says what is compared; it opens nothing.
     const sent = [1, 100, null].map((customerId, n) => ({ id: invoice(n), customerId }));

@@ -2,12 +2,7 @@
  * Sources whose stores neither sort by any column nor follow links: they read rows that may match, and what they do not
  * check, sort and cut is done here, over a bounded number of rows.
  */
-import {
-  columnsOf,
-  type Aggregated,
-  type AggregatedKind,
-  type AggregateRequest,
-} from '#subgraphs/shared/aggregates/aggregate.ts';
+import { columnsOf, type Aggregated, type AggregatedKind } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { AggregateInMemory } from '#subgraphs/shared/aggregates/in-memory.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
@@ -20,6 +15,7 @@ import { SOURCES } from '../../bounds.ts';
 import type {
   Catalog,
   CountRequest,
+  GroupsRequest,
   ListRequest,
   NearestRequest,
   NearRow,
@@ -106,7 +102,7 @@ export function scannedSource(store: RowStore, options: SourceOptions): SourceDr
     introspect: (schemas) => store.introspect(schemas),
     list: (context, request) => source.list(context, request),
     count: (context, request) => source.count(context, request),
-    aggregate: (context, relation, request) => source.aggregate(context, relation, request),
+    aggregate: (context, request) => source.aggregate(context, request),
     ...(store.near === undefined
       ? {}
       : {
@@ -240,34 +236,43 @@ class ScannedSource {
   /** Of rows that the store has counted by all that is asked of them; else of all rows. */
   async aggregate(
     context: RequestContext,
-    relation: Relation,
-    { where, ...request }: AggregateRequest,
-  ): Promise<Aggregated> {
+    { relation, where, parents, ...request }: GroupsRequest,
+  ): Promise<Aggregated[]> {
     const { columns } = relation;
-    const made = new AggregateInMemory(
-      request,
-      {
-        kindOf: (field) => columns[field]!.kind as AggregatedKind,
-        comparableOf: (field, value) => comparableOf(columns[field]!, value),
-        valueOf: (field, comparable) => valueOf(columns[field]!, comparable),
-      },
-      { left: SOURCES.checkedSteps },
+    const steps = { left: SOURCES.checkedSteps };
+    const made = (parents?.keys ?? [[]]).map(
+      () =>
+        new AggregateInMemory(
+          request,
+          {
+            kindOf: (field) => columns[field]!.kind as AggregatedKind,
+            comparableOf: (field, value) => comparableOf(columns[field]!, value),
+            valueOf: (field, comparable) => valueOf(columns[field]!, comparable),
+          },
+          steps,
+        ),
     );
-    const add = ({ stored, of }: Row, count?: number): void =>
-      made.add({ comparable: of, value: (field) => valueOf(columns[field]!, stored[columns[field]!.name]) }, count);
-    if (isRefused(context, relation)) return made.result();
-    const own = where && (await this.#plain(context, relation, where));
-    const counted = await this.#counted(
-      context,
-      { relation, where: own },
-      columnsOf([...request.groups, ...request.measures]),
-    );
+    const results = () => made.map((each) => each.result());
+    if (made.length === 0 || isRefused(context, relation)) return results();
+    const placeOf = placesOf(relation, parents);
+    const add = (row: Row, count?: number): void => {
+      const { stored, of } = row;
+      const value = (field: string) => valueOf(columns[field]!, stored[columns[field]!.name]);
+      const place = placeOf(row);
+      if (place !== undefined) made[place]!.add({ comparable: of, value }, count);
+    };
+    const plain = where && (await this.#plain(context, relation, where));
+    const own = withParents(relation, plain, parents);
+    const by = columnsOf([...request.groups, ...request.measures]);
+    const counted = await this.#counted(context, { relation, where: own }, [
+      ...new Set([...(parents?.fields ?? []), ...by]),
+    ]);
     if (counted !== undefined) for (const { stored, count } of counted) add(rowIn(relation, stored), count);
     else {
       const pages = this.#store.pages(context, { relation, where: own }, this.#options.scanned);
       for await (const row of this.#checked(context, relation, own, pages)) add(row);
     }
-    return made.result();
+    return results();
   }
 
   /** @throws CodedError `QUERY_TOO_COSTLY` */

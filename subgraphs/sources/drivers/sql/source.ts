@@ -1,9 +1,17 @@
 /** A source of any SQL: what reads it, from its dialect and a way to run statements. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
+import type { Aggregated } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { aggregatedOf } from '#subgraphs/shared/aggregates/rows.ts';
-import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow, WriteRequest } from '../../driver.ts';
+import { aggregatedOf, aggregatedOfEach } from '#subgraphs/shared/aggregates/rows.ts';
+import {
+  noneOf,
+  type CountRequest,
+  type GroupsRequest,
+  type ListRequest,
+  type SourceDriver,
+  type SourceRow,
+  type WriteRequest,
+} from '../../driver.ts';
 import { healthOf } from '../health.ts';
 import type { SqlDialect, SqlStatement, WritingDialect } from './dialect.ts';
 import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
@@ -49,13 +57,15 @@ export function createSqlSource(
     ...(aggregates === undefined
       ? {}
       : {
-          async aggregate(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated> {
-            const statement = aggregateStatement(dialect, aggregates, relation, request, context.principal.tenantId);
-            return aggregatedOf(
-              (field, value) => dialect.valueOf(value, columnIn(relation, field)),
-              request,
-              await connections.read(context, statement),
-            );
+          async aggregate(context: RequestContext, request: GroupsRequest): Promise<Aggregated[]> {
+            const { parents, relation } = request;
+            const { tenantId } = context.principal;
+            const become = (field: string, value: unknown) => dialect.valueOf(value, columnIn(relation, field));
+            const ask = () => connections.read(context, aggregateStatement(dialect, aggregates, request, tenantId));
+            if (parents === undefined) return [aggregatedOf(become, request, await ask())];
+            const none = noneOf(request);
+            if (parents.keys.length === 0 || !isTenantOf(relation, tenantId)) return parents.keys.map(() => none);
+            return aggregatedOfEach(become, request, await ask(), { parents: parents.keys.length, none });
           },
         }),
     ...writesOf(dialect, connections),

@@ -3,12 +3,11 @@
  * also those that filters lead to, is held to the caller's tenant.
  */
 import { sql } from 'kysely';
-import type { AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import { combined } from '#subgraphs/shared/sql/conditions.ts';
 import { behind, type Level } from '#subgraphs/shared/sql/keyset.ts';
-import type { CountRequest, ListRequest, Relation, RelationColumn, SourceRow } from '../../driver.ts';
+import type { CountRequest, GroupsRequest, ListRequest, Relation, RelationColumn, SourceRow } from '../../driver.ts';
 import type { Rows, Sql, SqlDialect, SqlStatement } from './dialect.ts';
 
 /** Whether the table may have rows of this tenant; a column of numbers holds no `acme`, nor `007`. */
@@ -58,21 +57,24 @@ export function countStatement(dialect: SqlDialect, request: CountRequest, tenan
     dialect,
     parents === undefined
       ? sql`SELECT 1 AS at, count(*) AS count FROM ${table.from}${conditions}`
-      : sql`SELECT p.at AS at, count(*) AS count FROM ${(dialect.beside ?? crossed)(parentsSql(dialect, relation, parents), table.from)}${conditions} GROUP BY p.at`,
+      : sql`SELECT p.at AS at, count(*) AS count FROM ${besideParents(dialect, relation, parents, table.from)}${conditions} GROUP BY p.at`,
   );
 }
 
 export function aggregateStatement(
   dialect: SqlDialect,
   aggregates: NonNullable<SqlDialect['aggregates']>,
-  relation: Relation,
-  { where, ...request }: AggregateRequest,
+  { relation, where, parents, ...request }: GroupsRequest,
   tenantId: string,
 ): SqlStatement {
   const table = new Aliased(dialect, relation, tenantId);
   const columnOf = (field: string) => ({ ref: table.ref(field), column: columnIn(relation, field) });
-  const rows = sql`FROM ${table.from}${whereSql(table.conditions({ where }))}`;
-  return compiled(dialect, aggregateSql(aggregates(columnOf), request, rows));
+  const from = parents === undefined ? table.from : besideParents(dialect, relation, parents, table.from);
+  const rows = sql`FROM ${from}${whereSql(table.conditions({ where, parents }))}`;
+  return compiled(
+    dialect,
+    aggregateSql(aggregates(columnOf), request, rows, parents === undefined ? undefined : sql`p.at`),
+  );
 }
 
 type Wanted = Pick<ListRequest, 'relation' | 'fields' | 'texts'>;
@@ -194,6 +196,13 @@ export class Aliased {
 export function rowsSql({ selected, from, conditions, order, limit, offset }: Rows): Sql {
   return sql`SELECT ${selected.length === 0 ? sql`1` : sql.join(selected)} FROM ${from}${whereSql(conditions)}${orderBy(order)} LIMIT ${sql.lit(limit)}${offset === undefined ? sql`` : sql` OFFSET ${sql.lit(offset)}`}`;
 }
+
+const besideParents = (
+  dialect: SqlDialect,
+  relation: Relation,
+  parents: NonNullable<CountRequest['parents']>,
+  from: Sql,
+): Sql => (dialect.beside ?? crossed)(parentsSql(dialect, relation, parents), from);
 
 const crossed = (parents: Sql, from: Sql): Sql => sql`${parents} CROSS JOIN ${from}`;
 
