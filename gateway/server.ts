@@ -70,7 +70,7 @@ import { limitSignIns } from './limits/sign-ins.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import { createLogger, tellLines, type Logger } from './telemetry/logger.ts';
 import type { SharedMetrics } from './telemetry/metrics.ts';
 import { openTelemetry } from './telemetry/open.ts';
 
@@ -167,6 +167,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       log: (message, error) => log.warn({ err: error }, message),
     });
     endings.add(async () => telemetry?.close());
+    if (telemetry?.line !== undefined) {
+      const end = tellLines(log, telemetry.line);
+      endings.add(async () => end());
+    }
 
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
     const proxies = trustedProxies(config.trustedProxies);
@@ -254,6 +258,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         apiKeyPeppers: peppers,
         publicBaseUrl,
         mayCallModel: ({ principal }) => limits.modelCall(principal),
+        telemetry,
         log,
         work,
       }),

@@ -22,6 +22,11 @@ export const TELEMETRY = bounds('gateway/telemetry', 'telemetry', {
     unit: 'characters',
     default: 80,
   },
+  modelContentCharacters: {
+    what: 'How much of what a model is asked, and of what it answers, a span has; messages share it.',
+    unit: 'characters',
+    default: 65_536,
+  },
   streamCodes: { what: 'How many errors of one stream are counted.', unit: 'errors', default: 100 },
   collectMs: {
     what: 'How long what must be asked for is waited for when metrics are read, such as the state of stores.',
@@ -45,12 +50,20 @@ export const TELEMETRY = bounds('gateway/telemetry', 'telemetry', {
     max: 1_000_000,
   },
   spanDelayMs: {
-    what: 'How long spans wait for others to be sent with.',
+    what: 'How long spans, and lines of the log, wait for others to be sent with.',
     unit: 'ms',
     default: 5_000,
     variable: 'OTEL_BSP_SCHEDULE_DELAY',
     min: 10,
     max: 600_000,
+  },
+  logQueue: {
+    what: 'How many lines of the log wait to be sent by OTLP; more are dropped.',
+    unit: 'lines',
+    default: 2_048,
+    variable: 'OTEL_BLRP_MAX_QUEUE_SIZE',
+    min: 512,
+    max: 1_000_000,
   },
   exportMs: {
     what: 'How often metrics are sent by OTLP.',

@@ -66,7 +66,7 @@ export interface Config {
     /** What reading it beside everything else takes; undefined where it takes nothing. */
     readonly scope: string | undefined;
     readonly otlp: Omit<NonNullable<TelemetryOptions['otlp']>, 'headers'> | undefined;
-  } & Pick<TelemetryOptions, 'sampled' | 'serviceName' | 'resource'>;
+  } & Pick<TelemetryOptions, 'sampled' | 'modelContent' | 'serviceName' | 'resource'>;
   /** Bounds of resources, by the room that keeps them (`gateway/bounds/`). */
   readonly bounds: AllBoundValues;
   /** How often callers, tenants and addresses may ask. */
@@ -340,8 +340,10 @@ function build(
               endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, ''),
               metrics: env.OTEL_METRICS_EXPORTER === 'otlp',
               traces: env.OTEL_TRACES_EXPORTER === 'otlp',
+              logs: env.OTEL_LOGS_EXPORTER === 'otlp',
             },
       sampled: env.OTEL_TRACES_SAMPLER_ARG,
+      modelContent: env.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT,
       serviceName: env.OTEL_SERVICE_NAME,
       resource: readPairs(env.OTEL_RESOURCE_ATTRIBUTES ?? '')!,
     },

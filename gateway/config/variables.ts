@@ -687,7 +687,7 @@ export const Variables = z.object({
     prices,
     'inference',
     '',
-    'What models cost, for budgets of money: `gpt-x=0.15/0.60; embed-y=0.02; *=1/4`, for a million tokens sent and made, in whatever currency the budgets are in. One number is for both. `*` is every other model; a version of a listed one (`gpt-x-2026-01-31`) costs the same.',
+    'What models cost, for budgets of money and for telemetry: `gpt-x=0.15/0.60; embed-y=0.02; *=1/4`, for a million tokens sent and made, in whatever currency the budgets are in. One number is for both. `*` is every other model; a version of a listed one (`gpt-x-2026-01-31`) costs the same.',
   ),
   MODEL_BUDGET_TENANT_MONEY: optional(
     money,
@@ -912,11 +912,23 @@ export const Variables = z.object({
     'otlp',
     'Whether traces are sent there (`otlp`, or `none`).',
   ),
+  OTEL_LOGS_EXPORTER: withDefault(
+    z.enum(['otlp', 'none']),
+    'telemetry',
+    'none',
+    'Whether lines of the log are sent there too (`otlp`, or `none`), to `/v1/logs`; they are written to standard error all the same.',
+  ),
   OTEL_TRACES_SAMPLER_ARG: withDefault(
     text.regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, 'must be a number from 0 to 1').transform(Number),
     'telemetry',
     '1',
     'The part of requests that is traced, from 0 to 1, of those that come without a decision of their caller (`traceparent`), whose decision holds.',
+  ),
+  OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: withDefault(
+    flag,
+    'telemetry',
+    'false',
+    'Whether traces have what models are asked and what they answer: texts of clients, for Langfuse and its like. Embedded texts are never shown.',
   ),
   OTEL_SERVICE_NAME: withDefault(text, 'telemetry', 'tributary', 'What the server is called in metrics and traces.'),
   OTEL_RESOURCE_ATTRIBUTES: optional(

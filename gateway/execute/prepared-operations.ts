@@ -15,6 +15,7 @@ import { ClientValues } from '#gateway/respond/client-values.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
+import { spanned } from '#subgraphs/shared/span.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { nextTurn } from '#subgraphs/shared/turns.ts';
 import { untilAborted } from './run/fetch-errors.ts';
@@ -161,7 +162,7 @@ export class PreparedOperations {
     incremental: boolean,
     overrides: readonly string[],
   ): Promise<ReadyOperation> {
-    const { principal, signal } = operation.context;
+    const { principal, signal, span } = operation.context;
     const { normalised, clientValues, variants } = known;
     const key = variantKey(access, known, variables, incremental);
     let prepared = variants.get(key);
@@ -185,8 +186,9 @@ export class PreparedOperations {
     const overridesKey = overrides.join();
     const outline = prepared.outlines.get(overridesKey);
     const kept = outline && this.#planner.peek(outline, overrides);
+    const planning = { tenant: tenantOf(principal.tenantId), signal };
     const whole =
-      kept ?? (await this.#planner.plan(prepared, overrides, { tenant: tenantOf(principal.tenantId), signal }));
+      kept ?? (await spanned(span?.child('plan'), async () => this.#planner.plan(prepared, overrides, planning)));
     if (kept === undefined && prepared.outlines.size < this.#variants)
       prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
     return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };

@@ -13,6 +13,7 @@ import type { MadeEntry } from '#gateway/supergraph/manager.ts';
 import { LOCAL } from '#gateway/supergraph/supergraph-file.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import type { Telemetry } from '#gateway/telemetry/telemetry.ts';
 
 /** What subgraphs are given. */
 export interface MountDeps {
@@ -27,6 +28,8 @@ export interface MountDeps {
   readonly log: Logger;
   /** Whether there may be one more call of a model that costs tokens. @throws CodedError `RATE_LIMITED` @default there may */
   readonly mayCallModel?: ((context: RequestContext) => Promise<void>) | undefined;
+  /** Told of calls of models, and of how late events are. @default nobody is */
+  readonly telemetry?: Pick<Telemetry, 'model' | 'lag'> | undefined;
   /** Threads for what would keep the event loop busy. @default each subgraph has its own */
   readonly work?: WorkPool | undefined;
 }
@@ -104,10 +107,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
           } as const);
     return createObject({ ...config.bounds.object, driver }, { shares });
   },
-  inference: async ({ config, postgres, log, work, mayCallModel: mayCall }, { usageSink }) => {
+  inference: async ({ config, postgres, log, work, mayCallModel: mayCall, telemetry }, { usageSink }) => {
     const { createInference } = await import('#subgraphs/inference/index.ts');
     const { models } = config.stores;
-    const ports = { usageSink, postgres, mayCall, work, log: logTo(log, 'inference') };
+    const ports = { usageSink, postgres, mayCall, observe: telemetry?.model, work, log: logTo(log, 'inference') };
     if (models === 'off') return createInference({ ...config.bounds.inference, embeddings: 'off' }, ports);
     const embedder = config.stores.builtInEmbedder;
     if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: embedder }, ports);
@@ -131,12 +134,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       ports,
     );
   },
-  runs: async ({ config, postgres, log }, { archiveSink, agentLookup }) => {
+  runs: async ({ config, postgres, log, telemetry }, { archiveSink, agentLookup }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
     const { retention, dispatch, temporal } = config.runs;
     return createRuns(
       { ...config.bounds.runs, redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
-      { postgres, archiveSink, agents: agentLookup, log: logTo(log, 'runs') },
+      { postgres, archiveSink, agents: agentLookup, lag: telemetry?.lag, log: logTo(log, 'runs') },
     );
   },
 };

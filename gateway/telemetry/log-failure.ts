@@ -1,6 +1,8 @@
 /** What is logged of an error that clients do not see: whose request it was is said here, for every transport. */
 import type { Principal } from '#subgraphs/shared/context.ts';
+import type { Span } from '#subgraphs/shared/span.ts';
 import type { Logger } from './logger.ts';
+import { readTraceparent } from './traceparent.ts';
 
 /** The request that failed. */
 export interface FailedRequest {
@@ -8,6 +10,8 @@ export interface FailedRequest {
   readonly requestId: string;
   /** Absent where the request failed before its caller was known. */
   readonly principal?: Pick<Principal, 'tenantId'> | undefined;
+  /** What it is shown as in traces; absent where it is not. */
+  readonly span?: Pick<Span, 'traceparent'> | undefined;
 }
 
 export interface FailureOptions {
@@ -27,7 +31,7 @@ export function logFailure(
   log: Logger,
   message: string,
   error: unknown,
-  { requestId, principal }: FailedRequest,
+  { requestId, principal, span }: FailedRequest,
   { details, aboutInput = false, level = 'error' }: FailureOptions = {},
 ): void {
   log[level](
@@ -35,10 +39,17 @@ export function logFailure(
       err: aboutInput ? withoutWords(error) : error,
       requestId,
       ...(principal === undefined ? {} : { tenant: principal.tenantId }),
+      ...(span === undefined ? {} : traceOf(span)),
       ...details,
     },
     message,
   );
+}
+
+/** Where it is found in traces. */
+function traceOf({ traceparent }: Pick<Span, 'traceparent'>): object {
+  const { traceId, spanId } = readTraceparent(traceparent)!;
+  return { traceId, spanId };
 }
 
 function withoutWords(error: unknown): Error {

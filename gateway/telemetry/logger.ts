@@ -4,6 +4,7 @@ import { pino, type Logger } from 'pino';
 import { redactApiKeys } from '#subgraphs/shared/api-key.ts';
 import { withoutSecrets } from '#subgraphs/shared/kept-secrets.ts';
 import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
+import { cutText } from './cut-text.ts';
 import { escapeInvisible, onOneLine } from './one-line.ts';
 
 export type { Logger } from 'pino';
@@ -56,7 +57,8 @@ export interface LoggerOptions {
 export function createLogger({ level, format = 'auto', destination = process.stderr }: LoggerOptions): Logger {
   const terminal = destination.isTTY === true;
   const written = format === 'text' || (format === 'auto' && terminal) ? readable(terminal) : (line: string) => line;
-  return pino(
+  const told = new Set<(line: string) => void>();
+  const log = pino(
     {
       level,
       base: undefined,
@@ -69,8 +71,29 @@ export function createLogger({ level, format = 'auto', destination = process.std
       serializers: { err: (error: unknown) => serializeError(error, 0) },
     },
     // Messages and stacks are free text; addresses with passwords get into them through client libraries.
-    { write: (line: string) => destination.write(written(escapeInvisible(redactText(line)))) },
+    {
+      write: (line: string) => {
+        const safe = escapeInvisible(redactText(line));
+        destination.write(written(safe));
+        for (const tell of told) tell(safe);
+      },
+    },
   );
+  listeners.set(log, told);
+  return log;
+}
+
+/** Who is told the lines of a logger besides its destination. */
+const listeners = new WeakMap<Logger, Set<(line: string) => void>>();
+
+/**
+ * Has each further line of a logger told, as JSON without secrets, on whatever destination it is written to.
+ * @returns ends it
+ */
+export function tellLines(log: Logger, tell: (line: string) => void): () => void {
+  const told = listeners.get(log);
+  told?.add(tell);
+  return () => void told?.delete(tell);
 }
 
 /** Lines for people; loaded only where people read, for it is not small. */
@@ -119,11 +142,7 @@ function stackOf(error: Error): string {
   return [`${error.name}: ${cut(errorMessage(error))}`, ...frames].join('\n');
 }
 
-/** What a client may choose the length of makes no line that nothing can read. */
-const cut = (text: string): string =>
-  text.length <= TELEMETRY.logTextCharacters
-    ? text
-    : `${text.slice(0, TELEMETRY.logTextCharacters)}… (${text.length - TELEMETRY.logTextCharacters} more characters)`;
+const cut = (text: string): string => cutText(text, TELEMETRY.logTextCharacters);
 
 /** An entry with its texts cut; errors are left for their serializer. */
 function bounded(value: unknown, depth: number): unknown {

@@ -26,6 +26,8 @@ export interface SharedMetrics {
 
 /** Upper ends of buckets, in seconds: what a cache answers, to what a model takes. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** As the conventions for generative AI have them. */
+const TOKENS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
 const OBJECTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000];
 
 /** What is counted and timed as it happens. */
@@ -56,12 +58,26 @@ export function instrumentsOf(meter: Meter) {
       description: 'Events that were answered, once for each subscriber.',
       unit: '{event}',
     }),
+    lag: seconds(
+      'tributary.stream.lag',
+      'From the append of an event of a run until streams of this process have it, by the clocks of both.',
+    ),
     planning: seconds('tributary.planning.duration', 'Planning of operations that were not known.'),
     fetches: seconds('tributary.subgraph.duration', 'Calls to subgraphs, in this process and elsewhere.'),
     objects: meter.createHistogram('tributary.subgraph.objects', {
       description: 'Objects that one call asks a subgraph about.',
       unit: '{object}',
       advice: { explicitBucketBoundaries: OBJECTS },
+    }),
+    modelCalls: seconds('gen_ai.client.operation.duration', 'Calls of models, to the end of their answers.'),
+    modelTokens: meter.createHistogram('gen_ai.client.token.usage', {
+      description: 'Tokens that calls of models took, estimated where the server counted none.',
+      unit: '{token}',
+      advice: { explicitBucketBoundaries: TOKENS },
+    }),
+    modelCost: meter.createCounter('tributary.model.cost', {
+      description: "What calls of models cost, by the operator's prices.",
+      unit: '{currency}',
     }),
     statements: seconds('db.client.operation.duration', 'Round trips to stores and model servers.'),
   };

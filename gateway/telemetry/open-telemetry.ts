@@ -13,12 +13,15 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { StatementObserver } from '#subgraphs/shared/context.ts';
+import type { ModelObserver } from '#subgraphs/shared/model-observer.ts';
 import type { Span, SpanAttributes } from '#subgraphs/shared/span.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
 import { codeOf } from './error-code.ts';
 import { instrumentsOf, meterProvider, type Collected, type Instruments } from './metrics.ts';
 import { watchProcess } from './process-metrics.ts';
+import { OtlpLogs } from './otlp-logs.ts';
+import { hostAndPort, messagePart, messagesText } from './model-calls.ts';
 import { rootSpan } from './spans.ts';
 import type {
   FetchStart,
@@ -47,6 +50,8 @@ export class OpenTelemetry implements Telemetry {
   readonly #tracer: Tracer | undefined;
   readonly #names = new Set<string>();
   readonly #endProcess: () => void;
+  readonly #logs: OtlpLogs | undefined;
+  readonly line: Telemetry['line'];
   #toldOfLoss = -Infinity;
   #closing: Promise<void> | undefined;
 
@@ -81,6 +86,12 @@ export class OpenTelemetry implements Telemetry {
     this.#reader = reader;
     this.#instruments = instrumentsOf(provider.getMeter('tributary'));
     this.#endProcess = watchProcess(provider.getMeter('tributary'));
+    const logs =
+      otlp?.logs === true
+        ? new OtlpLogs(resource, { url: `${otlp.endpoint}/v1/logs`, ...exporter }, bounds)
+        : undefined;
+    this.#logs = logs;
+    this.line = logs && ((line) => logs.tell(line));
     if (otlp?.traces !== true) return;
     this.#traces = new TracerProvider({
       resource,
@@ -162,6 +173,57 @@ export class OpenTelemetry implements Telemetry {
     };
   }
 
+  /** By the conventions for generative AI (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/). */
+  readonly model: ModelObserver = ({ operation, server, model, parent, input }) => {
+    const began = performance.now();
+    const [host, port] = hostAndPort(server);
+    const known = {
+      'gen_ai.operation.name': operation,
+      // Servers of its protocol: which of them it is, none says.
+      'gen_ai.provider.name': 'openai',
+      'server.address': host,
+      ...(port === undefined ? {} : { 'server.port': port }),
+      ...(model === undefined ? {} : { 'gen_ai.request.model': model }),
+    };
+    const span = parent?.child([operation, model].filter((each) => each !== undefined).join(' '), known, true);
+    const { modelContent } = this.#options;
+    if (modelContent && input !== undefined)
+      span?.set({ 'gen_ai.input.messages': messagesText(input().map(messagePart)) });
+    return ({ model: answered, tokens, money, finishReason, output, error }) => {
+      const failed = error === undefined ? {} : { 'error.type': codeOf(error) };
+      this.#instruments.modelCalls.record(secondsSince(began), { ...known, ...failed });
+      if (tokens !== undefined)
+        for (const [type, count] of [
+          ['input', tokens.inputTokens],
+          ['output', tokens.outputTokens],
+        ] as const)
+          this.#instruments.modelTokens.record(count, { ...known, 'gen_ai.token.type': type });
+      if (money !== undefined) this.#instruments.modelCost.add(money, known);
+      if (span === undefined) return;
+      const reason = finishReason?.toLowerCase();
+      span.set({
+        ...(answered === undefined ? {} : { 'gen_ai.response.model': answered }),
+        ...(reason === undefined ? {} : { 'gen_ai.response.finish_reasons': [reason] }),
+        ...(tokens === undefined
+          ? {}
+          : {
+              'gen_ai.usage.input_tokens': tokens.inputTokens,
+              'gen_ai.usage.output_tokens': tokens.outputTokens,
+              'tributary.gen_ai.usage.estimated': tokens.estimated,
+            }),
+        ...(money === undefined ? {} : { 'gen_ai.usage.cost': money }),
+      });
+      if (modelContent && output !== undefined) {
+        const message = { ...messagePart({ role: 'assistant', content: output() }), finish_reason: reason };
+        span.set({ 'gen_ai.output.messages': messagesText([message]) });
+      }
+      span.end(error);
+    };
+  };
+
+  // Two clocks: what seems to come before it was appended comes at once.
+  readonly lag = (ms: number): void => this.#instruments.lag.record(Math.max(0, ms) / 1_000);
+
   refused(codes: readonly string[]): void {
     this.#count(codes, { 'graphql.operation.type': '', 'graphql.operation.name': '' });
   }
@@ -188,10 +250,8 @@ export class OpenTelemetry implements Telemetry {
 
   async #close(): Promise<void> {
     this.#endProcess();
-    for (const provider of [this.#provider, this.#traces])
-      await provider
-        ?.shutdown()
-        .catch((error: unknown) => this.#options.log('What was measured last could not be sent.', error));
+    for (const close of [() => this.#provider.shutdown(), () => this.#traces?.shutdown(), () => this.#logs?.close()])
+      await close()?.catch((error: unknown) => this.#options.log('What was measured last could not be sent.', error));
   }
 
   #count(codes: readonly string[], known: Attributes): void {

@@ -37,11 +37,12 @@ export function rootSpan(
           isRemote: true,
         });
   const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, context);
-  return span.isRecording() ? new RecordedSpan(tracer, span, { left: most - 1, dropped: 0 }) : undefined;
+  return span.isRecording() ? new RecordedSpan(tracer, span, { most, left: most - 1, dropped: 0 }) : undefined;
 }
 
 /** How many more spans a request may have, and how many it would have had. */
 interface Allowance {
+  readonly most: number;
   left: number;
   dropped: number;
 }
@@ -62,6 +63,12 @@ class RecordedSpan implements Span {
   get traceparent(): string {
     const { traceId, spanId } = this.#span.spanContext();
     return `00-${traceId}-${spanId}-01`;
+  }
+
+  part(name: string): Span {
+    const { most } = this.#allowance;
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.INTERNAL }, trace.setSpan(ROOT_CONTEXT, this.#span));
+    return new RecordedSpan(this.#tracer, span, { most, left: most - 1, dropped: 0 });
   }
 
   child(name: string, attributes: SpanAttributes = {}, calls = false): Span {
@@ -106,6 +113,10 @@ class LeftOut implements Span {
 
   get traceparent(): string {
     return this.#around.traceparent;
+  }
+
+  part(name: string): Span {
+    return this.#around.part(name);
   }
 
   child(name: string, attributes?: SpanAttributes, calls?: boolean): Span {

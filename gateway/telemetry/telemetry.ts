@@ -1,5 +1,6 @@
 /** What is told to whoever watches the server: metrics and traces. */
 import type { StatementObserver } from '#subgraphs/shared/context.ts';
+import type { ModelObserver } from '#subgraphs/shared/model-observer.ts';
 import type { Span } from '#subgraphs/shared/span.ts';
 import type { TELEMETRY } from '#gateway/bounds/telemetry.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -9,7 +10,7 @@ import type { Watched } from './watched.ts';
 export interface TelemetryOptions {
   /** Whether somebody reads metrics at `/metrics`. */
   readonly metrics: boolean;
-  /** Where metrics and traces are sent by OTLP over HTTP; undefined for nowhere. */
+  /** Where metrics, traces and logs are sent by OTLP over HTTP; undefined for nowhere. */
   readonly otlp:
     | {
         /** The address before `/v1/traces`. */
@@ -18,10 +19,13 @@ export interface TelemetryOptions {
         readonly headers: () => Readonly<Record<string, string>>;
         readonly metrics: boolean;
         readonly traces: boolean;
+        readonly logs: boolean;
       }
     | undefined;
   /** The part of requests that is traced of those that do not come with a decision of their caller. */
   readonly sampled: number;
+  /** Whether traces have what models are asked and answer: texts of clients. */
+  readonly modelContent: boolean;
   readonly serviceName: string;
   /** Further attributes of the process, such as `deployment.environment.name`. */
   readonly resource: Readonly<Record<string, string>>;
@@ -90,12 +94,18 @@ export interface Telemetry {
   operation(start: OperationStart): ObservedOperation;
   /** A call to a subgraph begins. Ends with the code of what it failed with. */
   fetch(start: FetchStart): ObservedFetch;
+  /** A call of a model begins. */
+  readonly model: ModelObserver;
+  /** An event of a run was read so many milliseconds after it was appended. */
+  readonly lag: (ms: number) => void;
   /** An operation was refused before it ran. */
   refused(codes: readonly string[]): void;
   /** An operation was planned, in so many milliseconds. */
   planned(ms: number, failed: boolean): void;
   /** What is asked whenever metrics are read. Called once. */
   watch(watched: Watched): void;
+  /** Sends a line of the log, of JSON; undefined where logs are not sent. */
+  readonly line: ((line: string) => void) | undefined;
   /** All metrics of this process. */
   collect(): Promise<Collected>;
   /** Sends what is left. Idempotent. */

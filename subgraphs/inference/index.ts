@@ -2,6 +2,7 @@
 import { DEFAULT_BUILT_IN, isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import { StatementCounter, type RequestContext } from '#subgraphs/shared/context.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { ModelObserver } from '#subgraphs/shared/model-observer.ts';
 import type { ModelPrices } from '#subgraphs/shared/model-prices.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
@@ -60,6 +61,8 @@ export interface InferencePorts {
   postgres?: Postgres | undefined;
   /** Whether there may be one more call of a model that costs tokens. @throws CodedError `RATE_LIMITED` @default there may */
   mayCall?: ((context: RequestContext) => Promise<void>) | undefined;
+  /** Told of each call of a model that costs tokens. @default nobody is */
+  observe?: ModelObserver | undefined;
   /** Threads for summaries. @default threads of its own */
   work?: WorkPool | undefined;
   /** Receives what went wrong beside a call that succeeded. Default: `console.error` */
@@ -77,6 +80,8 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
     recordUsage: createUsageRecorder(ports.usageSink, log),
     mayCall: ports.mayCall,
     budgets: await openBudgets(config, ports.postgres, log),
+    observe: ports.observe,
+    prices: config.prices,
   });
   void tellOfShortModel(embedding, config.chunkTokens, log);
   const ownWork = ports.work === undefined ? new WorkPool() : undefined;

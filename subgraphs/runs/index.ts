@@ -19,6 +19,7 @@ import { Periodic } from '#subgraphs/shared/periodic.ts';
 import { partitionDays, Retention, type RetentionRules } from './retention/retention.ts';
 import { buildSchema } from './schema/index.ts';
 import { eventRoute } from './streams/sse.ts';
+import type { ReaderOptions } from './streams/shared-reader.ts';
 import { StreamHub } from './streams/stream-hub.ts';
 import type { WakeUps } from './streams/wake-ups.ts';
 import { webhookPolicy } from './dispatch/webhook-addresses.ts';
@@ -44,6 +45,8 @@ export interface RunsDeps {
   archiveSink?: ArchiveSink;
   /** Finds agents by name; without it they are named by id alone. */
   agents?: AgentLookup;
+  /** Told how late events are, in milliseconds; see `ReaderOptions`. @default nobody is */
+  lag?: ReaderOptions['lag'];
   /** Told of what goes wrong behind requests. @default nothing is told */
   log?: (message: string, error?: unknown) => void;
 }
@@ -53,7 +56,7 @@ export interface RunsDeps {
  */
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
   const { redisUrl, retention: rules, dispatch: receivers, temporal, ...bounds } = config;
-  const { postgres, log } = deps;
+  const { postgres, log, lag } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
   const partitions = postgres ? await openPartitions(postgres, rules, log) : undefined;
   const wakeUps = postgres ? await openWakeUps(redisUrl, postgres, log) : silentWakeUps;
@@ -66,7 +69,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { everyMs: bounds.leaseSweepMs, log })
     : undefined;
   leases?.start();
-  const hub = new StreamHub(driver.log, wakeUps, { ...bounds, log });
+  const hub = new StreamHub(driver.log, wakeUps, { ...bounds, lag, log });
   return {
     name: 'runs',
     schema: buildSchema({ driver, hub, dispatch, workflows, agents: deps.agents }),

@@ -13,6 +13,14 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+export interface ReceivedLog {
+  readonly severity: string;
+  readonly body: unknown;
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
 interface Pair {
   key: string;
   value: Record<string, unknown>;
@@ -23,6 +31,8 @@ export interface OtlpReceiver extends AsyncDisposable {
   readonly spans: ReceivedSpan[];
   /** Names of metrics that came, with the attributes of who sent them. */
   readonly metrics: { readonly resource: Readonly<Record<string, unknown>>; readonly names: readonly string[] }[];
+  /** Lines of the log. */
+  readonly logs: ReceivedLog[];
   /** Values of the header `authorization`. */
   readonly authorizations: (string | undefined)[];
   /** Everything that came, as text. */
@@ -32,7 +42,12 @@ export interface OtlpReceiver extends AsyncDisposable {
 }
 
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
-  const it = { spans: [] as ReceivedSpan[], metrics: [] as OtlpReceiver['metrics'], hangs: false };
+  const it = {
+    spans: [] as ReceivedSpan[],
+    metrics: [] as OtlpReceiver['metrics'],
+    logs: [] as ReceivedLog[],
+    hangs: false,
+  };
   const authorizations: (string | undefined)[] = [];
   const bodies: string[] = [];
   const server = createServer((request, response) => {
@@ -47,6 +62,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       const body = JSON.parse(text) as Record<string, never[]>;
       if (request.url === '/v1/traces') it.spans.push(...spansOf(body));
       else if (request.url === '/v1/metrics') it.metrics.push(...metricsOf(body));
+      else if (request.url === '/v1/logs') it.logs.push(...logsOf(body));
       response.writeHead(request.url?.startsWith('/v1/') === true ? 200 : 404, { 'content-type': 'application/json' });
       response.end('{}');
     });
@@ -80,6 +96,19 @@ const spansOf = ({ resourceSpans }: any): ReceivedSpan[] =>
         parentSpanId: span.parentSpanId === '' ? undefined : span.parentSpanId,
         failed: span.status?.code === 2,
         attributes: pairs(span.attributes),
+      })),
+    ),
+  );
+
+const logsOf = ({ resourceLogs }: any): ReceivedLog[] =>
+  resourceLogs.flatMap(({ scopeLogs }: any) =>
+    scopeLogs.flatMap(({ logRecords }: any) =>
+      logRecords.map((record: any) => ({
+        severity: record.severityText,
+        body: Object.values(record.body)[0],
+        traceId: record.traceId === '' ? undefined : record.traceId,
+        spanId: record.spanId === '' ? undefined : record.spanId,
+        attributes: pairs(record.attributes),
       })),
     ),
   );

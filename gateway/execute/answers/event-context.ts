@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ExecutionResult } from 'graphql';
 import { readTraceparent } from '#gateway/telemetry/traceparent.ts';
+import { codeOf } from '#gateway/telemetry/error-code.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 
 /**
@@ -31,4 +32,25 @@ export function eventContext(context: RequestContext, event: ExecutionResult): R
     ...own,
     headers: { ...context.headers, traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}` },
   };
+}
+
+/** Answers an event as a step of the trace of whoever subscribed, where that is traced; else at once what can be. */
+export function inSpan(
+  context: RequestContext,
+  answer: (context: RequestContext) => ExecutionResult | Promise<ExecutionResult>,
+): ExecutionResult | Promise<ExecutionResult> {
+  const span = context.span?.part('event');
+  if (span === undefined) return answer(context);
+  const told = (async () => await answer({ ...context, span }))();
+  return told.then(
+    (result) => {
+      const [error] = result.errors ?? [];
+      span.end(error && codeOf(error));
+      return result;
+    },
+    (error: unknown) => {
+      span.end(error);
+      throw error;
+    },
+  );
 }

@@ -138,7 +138,7 @@ export class Groups {
     };
   }
 
-  #begin({ principal, requestId, headers, budget }: RequestContext, answerer: Answerer): OpenGroup {
+  #begin({ principal, requestId, headers, budget, span }: RequestContext, answerer: Answerer): OpenGroup {
     const ending = new AbortController();
     setMaxListeners(0, ending.signal); // Every answer under way listens.
     return {
@@ -149,7 +149,14 @@ export class Groups {
       answer: (event) =>
         answerer(
           event,
-          createRequestContext(principal, { requestId, headers, budget: budget?.renewed(), signal: ending.signal }),
+          createRequestContext(principal, {
+            requestId,
+            headers,
+            budget: budget?.renewed(),
+            signal: ending.signal,
+            // Made once for all, it is shown once: in the trace of who was the first.
+            span,
+          }),
         ),
     };
   }

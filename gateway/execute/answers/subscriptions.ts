@@ -15,7 +15,7 @@ import { requestOf } from '../run/send.ts';
 import { TraceRecorder } from '../run/trace.ts';
 import { reportUnproduced, type Unproduced } from '../run/unproduced.ts';
 import type { Answerer } from './answerer.ts';
-import { eventContext } from './event-context.ts';
+import { eventContext, inSpan } from './event-context.ts';
 import { ended } from './refusals.ts';
 import {
   Groups,
@@ -65,8 +65,9 @@ export class Subscriptions {
     const context: RequestContext = { ...caller, signal: ending.signal };
     /** The answer to one event, or to the attempt to open the stream. */
     const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
-      const own = eventContext(context, event);
-      return trace ? this.#traceEvent(subscription, event, own) : this.#answerEvent(subscription, event, own);
+      return await inSpan(eventContext(context, event), (own) =>
+        trace ? this.#traceEvent(subscription, event, own) : this.#answerEvent(subscription, event, own),
+      );
     };
     const failed = (error: unknown): ExecutionResult => {
       const { message, ...parts } = errorOfFailure(error, primary.service);
@@ -147,18 +148,20 @@ export class Subscriptions {
   #share(opened: ShareableStream, subscription: OpenSubscription & SubscriptionEnds): DeliverableStream {
     const { context, release, failed } = subscription;
     const { events, answer } = opened.shareable;
-    const group = this.#groups.join(shareKey(subscription), context, (event, own) => {
-      const complete = (result: ExecutionResult): ExecutionResult | Promise<ExecutionResult> =>
-        this.#answerEvent(subscription, result, subscription.rest === undefined ? own : eventContext(own, result));
-      try {
-        const executed = answer(event, own);
-        return executed instanceof Promise
-          ? executed.then(complete).catch(failed)
-          : untilAnswered(complete(executed), failed);
-      } catch (error) {
-        return failed(error);
-      }
-    });
+    const group = this.#groups.join(shareKey(subscription), context, (event, around) =>
+      inSpan(around, (own) => {
+        const complete = (result: ExecutionResult): ExecutionResult | Promise<ExecutionResult> =>
+          this.#answerEvent(subscription, result, subscription.rest === undefined ? own : eventContext(own, result));
+        try {
+          const executed = answer(event, own);
+          return executed instanceof Promise
+            ? executed.then(complete).catch(failed)
+            : untilAnswered(complete(executed), failed);
+        } catch (error) {
+          return failed(error);
+        }
+      }),
+    );
     const end = (): void => {
       group.leave();
       release();

@@ -23,7 +23,8 @@ export function createEmbedder(driver: EmbeddingDriver, spending: Spending): Emb
         return { model: driver.model!, dimensions, vectors };
       }
       const inputCharacters = input.reduce((sum, text) => sum + text.length, 0);
-      const planned = { model: driver.model!, inputCharacters, outputTokens: 0 };
+      const { provider, model: asked } = driver;
+      const planned = { operation: 'embeddings', provider, model: asked, inputCharacters, outputTokens: 0 } as const;
       const { answer, begun } = await spending.call(context, planned, () => driver.embed(context, input, as));
       const { vectors, dimensions, usage, tooLong, failure } = answer;
       const model = driver.model!;

@@ -2,7 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { RerankDriver, RerankScore } from '../driver.ts';
-import type { Spending } from '../spending/spending.ts';
+import { UNKNOWN_MODEL, type Spending } from '../spending/spending.ts';
 
 /** @returns null where the server serves no reranking */
 export async function rerankByModel(
@@ -13,14 +13,15 @@ export async function rerankByModel(
   documents: readonly string[],
 ): ReturnType<RerankDriver['rerank']> {
   const input = documents.reduce((sum, text) => sum + text.length, query.length);
-  const planned = { model: 'unknown', inputCharacters: input, outputTokens: 0 };
+  const { provider } = reranker;
+  const planned = { operation: 'rerank', provider, model: undefined, inputCharacters: input, outputTokens: 0 } as const;
   const { answer, begun } = await spending.call(context, planned, () => reranker.rerank(context, query, documents));
   if (answer === null) await begun.nothing();
   else
     await begun.took({
       operation: 'RERANK',
       provider: reranker.provider,
-      model: answer.model ?? 'unknown',
+      model: answer.model ?? UNKNOWN_MODEL,
       counted: answer.usage,
       input: () => input,
       output: () => 0,

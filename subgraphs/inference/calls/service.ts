@@ -15,6 +15,7 @@ import { streamGeneration, type GenerationDelta } from './stream.ts';
 import { summarizeWithModel } from '../summaries/by-model.ts';
 import type { InferenceDeps } from './deps.ts';
 import type { Embedding, Generation, Reranking, Summary } from './results.ts';
+import { plannedChat } from './planned-chat.ts';
 import { charactersOf, usageOf } from './usage.ts';
 
 export interface GenerateRequest {
@@ -42,7 +43,7 @@ export function createService(deps: InferenceDeps) {
       const request = checkRequest(input);
       if (deps.chat.model === undefined) throw chatNotConfigured();
       const inputCharacters = charactersOf(request);
-      const planned = { model: deps.chat.model, inputCharacters, outputTokens: request.maxTokens };
+      const planned = plannedChat(deps.chat, request);
       const { answer, begun } = await deps.spending.call(context, planned, () => deps.chat.generate(context, request));
       const outputCharacters = answer.text.length + answer.reasoning.length;
       await begun.took({
@@ -52,6 +53,8 @@ export function createService(deps: InferenceDeps) {
         counted: answer.usage,
         input: () => inputCharacters,
         output: () => outputCharacters,
+        finishReason: answer.finishReason,
+        text: () => answer.text,
       });
       return {
         ...answer,
@@ -68,12 +71,8 @@ export function createService(deps: InferenceDeps) {
       const request = checkRequest(input);
       // Refused at once, before a stream is open that could only fail.
       if (deps.chat.model === undefined) throw chatNotConfigured();
-      const planned = {
-        model: deps.chat.model,
-        inputCharacters: charactersOf(request),
-        outputTokens: request.maxTokens,
-      };
-      return streamGeneration(deps.chat, await deps.spending.begin(context, planned), context, request);
+      const begun = await deps.spending.begin(context, plannedChat(deps.chat, request));
+      return streamGeneration(deps.chat, begun, context, request);
     },
 
     async rerank(

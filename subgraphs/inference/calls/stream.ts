@@ -52,6 +52,8 @@ export function streamGeneration(
     let finishReason: FinishReason | null = null;
     let counted: TokenCount | undefined;
     let characters = 0;
+    /** As long as the answer, which a call bounds. */
+    const texts: string[] = [];
     const inputCharacters = charactersOf(request);
     let begun = false;
     let failure: unknown;
@@ -60,6 +62,7 @@ export function streamGeneration(
       for await (const piece of chat.stream({ statements: context.statements, signal }, request)) {
         begun = true;
         characters += piece.text.length + piece.reasoning.length;
+        texts.push(piece.text);
         finishReason = piece.finishReason ?? finishReason;
         counted = piece.usage ?? counted;
         const reasoning = piece.reasoning === '' ? null : piece.reasoning;
@@ -88,6 +91,8 @@ export function streamGeneration(
           counted,
           input: () => inputCharacters,
           output: () => characters,
+          finishReason: finishReason ?? undefined,
+          text: () => texts.join(''),
         });
       } else if (ended.signal.aborted) await call.failed(storeTimeout('The model', failure));
       else await call.failed(failure);

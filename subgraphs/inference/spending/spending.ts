@@ -1,6 +1,8 @@
 /** What every call of a model that costs tokens passes: whether there may be one, and what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { EndedModelCall, ModelObserver, StartedModelCall } from '#subgraphs/shared/model-observer.ts';
+import { priceOf, type ModelPrices } from '#subgraphs/shared/model-prices.ts';
 import { estimateTokens, type RecordUsage } from '../calls/usage.ts';
 import type { Budgets } from './budgets.ts';
 
@@ -10,11 +12,18 @@ export interface SpendingOptions {
   readonly mayCall?: ((context: RequestContext) => Promise<void>) | undefined;
   /** @default none */
   readonly budgets?: Budgets | undefined;
+  /** Told of each call. @default nobody is */
+  readonly observe?: ModelObserver | undefined;
+  /** What tokens cost, for whoever is told. @default nobody knows */
+  readonly prices?: ModelPrices | undefined;
 }
 
 /** A call before it is made, with the most that it may take. */
-export interface PlannedCall {
-  readonly model: string;
+export interface PlannedCall extends Pick<StartedModelCall, 'operation' | 'input'> {
+  /** Who runs the model. */
+  readonly provider: string;
+  /** Undefined where the server alone knows it. */
+  readonly model: string | undefined;
   readonly inputCharacters: number;
   readonly outputTokens: number;
 }
@@ -25,15 +34,18 @@ export interface PlannedCall {
  */
 export interface BegunCall {
   /** It was answered. */
-  took(call: Parameters<RecordUsage>[1]): Promise<void>;
+  took(call: TakenCall): Promise<void>;
   /** It took nothing: nothing was asked, or it was refused. */
   nothing(): Promise<void>;
   /**
    * It failed. Where nobody waited for its end, what it may have come to counts: the model may have worked until then; else what
    * of it was answered, where anything was.
    */
-  failed(error: unknown, answered?: Parameters<RecordUsage>[1]): Promise<void>;
+  failed(error: unknown, answered?: TakenCall): Promise<void>;
 }
+
+/** What a call took, and what is told of it besides. */
+type TakenCall = Parameters<RecordUsage>[1] & Pick<EndedModelCall, 'finishReason'> & { readonly text?: () => string };
 
 export class Spending {
   readonly #options: SpendingOptions;
@@ -43,29 +55,49 @@ export class Spending {
   }
 
   /** @throws CodedError `RATE_LIMITED`, `BUDGET_EXCEEDED` */
-  async begin(context: RequestContext, { model, inputCharacters, outputTokens }: PlannedCall): Promise<BegunCall> {
-    const { recordUsage, mayCall, budgets } = this.#options;
+  async begin(context: RequestContext, planned: PlannedCall): Promise<BegunCall> {
+    const { operation, provider: server, inputCharacters, outputTokens, input } = planned;
+    const model = planned.model ?? UNKNOWN_MODEL;
+    const { recordUsage, mayCall, budgets, observe } = this.#options;
     await mayCall?.(context);
     const most = { inputTokens: estimateTokens(inputCharacters), outputTokens };
     const reservation = await budgets?.reserve(context, model, most);
-    const took: BegunCall['took'] = async (call) => {
+    const ended = observe?.({ operation, server, model: planned.model, parent: context.span, input });
+    const took = async (call: TakenCall, error?: unknown): Promise<void> => {
+      ended?.({ ...this.#told(call), error });
       recordUsage(context, call);
-      const counted = call.counted ?? {
-        inputTokens: estimateTokens(call.input()),
-        outputTokens: estimateTokens(call.output()),
-      };
-      await reservation?.settle(call.model, counted);
+      await reservation?.settle(call.model, tokensOf(call));
     };
     return {
-      took,
-      nothing: async () => await reservation?.settle(model, 'nothing'),
+      took: (call) => took(call),
+      nothing: async () => {
+        ended?.({});
+        await reservation?.settle(model, 'nothing');
+      },
       failed: async (error, answered) => {
         const isLeft =
           context.signal?.aborted === true || (error instanceof CodedError && error.code === 'STORE_TIMEOUT');
-        if (!isLeft && answered !== undefined) return await took(answered);
+        if (!isLeft && answered !== undefined) return await took(answered, error);
+        ended?.({ ...(answered && this.#told(answered)), error });
         if (answered !== undefined) recordUsage(context, answered);
         await reservation?.settle(model, isLeft ? 'all' : 'nothing');
       },
+    };
+  }
+
+  #told(call: TakenCall): EndedModelCall {
+    const { prices } = this.#options;
+    const tokens = tokensOf(call);
+    const { input, output } = priceOf(prices ?? NO_PRICES, call.model);
+    return {
+      model: call.model,
+      tokens: { ...tokens, estimated: call.counted === undefined },
+      money:
+        prices === undefined || prices.size === 0
+          ? undefined
+          : (tokens.inputTokens * input + tokens.outputTokens * output) / 1e6,
+      finishReason: call.finishReason,
+      output: call.text,
     };
   }
 
@@ -84,3 +116,11 @@ export class Spending {
     }
   }
 }
+
+/** What records and prices call a model that its server alone knows. */
+export const UNKNOWN_MODEL = 'unknown';
+
+const NO_PRICES: ModelPrices = new Map();
+
+const tokensOf = ({ counted, input, output }: TakenCall): { inputTokens: number; outputTokens: number } =>
+  counted ?? { inputTokens: estimateTokens(input()), outputTokens: estimateTokens(output()) };

@@ -1,6 +1,7 @@
 /** A summary by the chat model. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { INFERENCE } from '../bounds.ts';
+import { plannedChat } from '../calls/planned-chat.ts';
 import { charactersOf } from '../calls/usage.ts';
 import type { Summary } from '../calls/results.ts';
 import type { InferenceDeps } from '../calls/deps.ts';
@@ -29,8 +30,9 @@ export async function summarizeWithModel(
     temperature: 0,
     optional: ['temperature'],
   };
-  const planned = { model: chat.model!, inputCharacters: charactersOf(request), outputTokens: request.maxTokens };
-  const { answer, begun } = await spending.call(context, planned, () => chat.generate(context, request));
+  const { answer, begun } = await spending.call(context, plannedChat(chat, request), () =>
+    chat.generate(context, request),
+  );
   await begun.took({
     operation: 'GENERATE',
     provider: chat.provider,
@@ -38,6 +40,8 @@ export async function summarizeWithModel(
     counted: answer.usage,
     input: () => charactersOf(request),
     output: () => answer.text.length + answer.reasoning.length,
+    finishReason: answer.finishReason,
+    text: () => answer.text,
   });
   const summary = answer.text.trim();
   // A model that thought for as long as it may, or that refuses, has written no summary.

@@ -10,7 +10,13 @@ import { isTerminal } from '../events/event-types.ts';
 import { StreamedRuns } from './streamed-runs.ts';
 
 /** Bounds are said in `RUNS` (../bounds.ts), with their defaults. */
-export type ReaderOptions = Pick<RunsBounds, 'batch' | 'batchBytes' | 'tail' | 'tailBytes' | 'patienceMs'>;
+export interface ReaderOptions extends Pick<RunsBounds, 'batch' | 'batchBytes' | 'tail' | 'tailBytes' | 'patienceMs'> {
+  /**
+   * Told how long each event of the head took from its append until it was read here, in milliseconds; by two clocks, the store's and
+   * this process's. @default nobody is
+   */
+  lag?: ((ms: number) => void) | undefined;
+}
 
 export class SharedReader {
   readonly tenantId: string;
@@ -21,6 +27,7 @@ export class SharedReader {
   readonly #tailSize: number;
   readonly #tailBytes: number;
   readonly #patienceMs: number;
+  readonly #lag: ReaderOptions['lag'];
   readonly #ended = new AbortController();
   readonly #waiting = new Set<() => void>();
   readonly #reads = new Map<number, Promise<RunEvent[]>>();
@@ -46,6 +53,7 @@ export class SharedReader {
     this.#tailSize = options.tail ?? RUNS.tail;
     this.#tailBytes = options.tailBytes ?? RUNS.tailBytes;
     this.#patienceMs = options.patienceMs ?? RUNS.patienceMs;
+    this.#lag = options.lag;
   }
 
   /** The last sequence known here; -1 before {@link open}. */
@@ -137,6 +145,7 @@ export class SharedReader {
         return;
       }
       this.#head = events.at(-1)!.sequence;
+      tellLag(this.#lag, events);
       this.#tail = tailOf([...this.#tail, ...events], this.#tailSize, this.#tailBytes);
       this.finished = isTerminal(events.at(-1)!.type);
       this.#wakeAll();
@@ -201,4 +210,11 @@ export function cursorExpired({ runId, firstAvailable, lastSequence, archiveKey 
       extensions: { firstAvailable: String(firstAvailable), lastSequence, archiveKey },
     },
   );
+}
+
+/** Tells how late events are that were read just now. */
+export function tellLag(lag: ReaderOptions['lag'], events: readonly Pick<RunEvent, 'createdAt'>[]): void {
+  if (lag === undefined) return;
+  const now = Date.now();
+  for (const { createdAt } of events) lag(now - createdAt.getTime());
 }

@@ -7,7 +7,7 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import { patiently } from '#subgraphs/shared/streams/patiently.ts';
 import { RUNS } from '../bounds.ts';
 import type { TenantFilter, TenantLog, TenantLogEntry } from '../driver.ts';
-import type { ReaderOptions } from './shared-reader.ts';
+import { tellLag, type ReaderOptions } from './shared-reader.ts';
 import { StreamedRuns } from './streamed-runs.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
 
@@ -154,6 +154,10 @@ export class TenantReader {
         this.#log.readTenant(this.tenantId, this.head, horizon, {}, this.#limits()),
       );
       this.#keep(entries);
+      tellLag(
+        this.#options.lag,
+        entries.map(({ event }) => event),
+      );
       this.#head = more ? upTo : horizon;
       moved ||= entries.length > 0;
       // Also where nothing came: followers' positions move on with the head.

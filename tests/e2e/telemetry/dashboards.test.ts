@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startStandIn, type StandIn } from '#tests/contract/openai-server.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { freePort } from '#tests/stores/provision/server.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
@@ -30,7 +31,7 @@ const dashboards = await Promise.all(
 const panels = dashboards.flatMap(({ uid, panels: all }) => all.map((panel) => ({ ...panel, uid })));
 
 test('dashboards say what each panel shows, once', () => {
-  expect(dashboards.length).toBeGreaterThanOrEqual(3);
+  expect(dashboards.length).toBeGreaterThanOrEqual(4);
   expect(new Set(dashboards.map(({ uid }) => uid)).size).toBe(dashboards.length);
   for (const { uid, title, description } of panels) expect(description, `${uid}: ${title}`).toMatch(/\.$/);
 });
@@ -57,16 +58,24 @@ describe.runIf(has('amtool'))("by Alertmanager's own tool", () => {
 });
 
 /** Panels that are empty where all is well, and here: nothing is remote, and nothing was refused. */
-const EMPTY = ['Circuit breakers', 'Requests refused by limits', 'Errors of subscriptions'];
+const EMPTY = ['Circuit breakers', 'Requests refused by limits', 'Errors of subscriptions', 'Calls that failed'];
 
 describe.runIf(has('prometheus'))('by a Prometheus that reads a server', () => {
   let it: TestServer;
+  let models: StandIn;
   let folder: string;
   let prometheus: ChildProcess;
   let url: string;
 
   beforeAll(async () => {
-    it = await startTestServer({ METRICS_PORT: '0' });
+    models = await startStandIn();
+    it = await startTestServer({
+      METRICS_PORT: '0',
+      OPENAI_BASE_URL: models.baseUrl,
+      OPENAI_API_KEY: models.apiKey,
+      CHAT_MODEL: models.chatModel,
+      MODEL_PRICES: '*=1/2',
+    });
     folder = await mkdtemp(join(tmpdir(), 'tributary-prometheus-'));
     const given = await readFile(join(FOLDER, 'prometheus.yaml'), 'utf8');
     const config = given
@@ -93,6 +102,7 @@ describe.runIf(has('prometheus'))('by a Prometheus that reads a server', () => {
       await ended;
     }
     await it[Symbol.asyncDispose]();
+    await models[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -109,14 +119,23 @@ describe.runIf(has('prometheus'))('by a Prometheus that reads a server', () => {
     );
     const { data } = await post(it.url, 'mutation Starts { startRun(input: {}) { run { id } } }');
     const runId = (data!['startRun'] as { run: { id: string } }).run.id;
-    await post(
-      it.url,
-      'mutation Appends($runId: ID!) { appendRunEvents(input: { runId: $runId, idempotencyKey: "a", events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }',
-      { runId },
-    );
+    const append = (key: string) =>
+      post(
+        it.url,
+        'mutation Appends($runId: ID!, $key: String!) { appendRunEvents(input: { runId: $runId, idempotencyKey: $key, events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }',
+        { runId, key },
+      );
+    await append('a');
     const client = createClient({ url: `${it.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket });
     const query = 'subscription Follow($runId: ID!) { runEvents(runId: $runId) { __typename } }';
-    for await (const _ of client.iterate({ query, variables: { runId } })) break;
+    let events = 0;
+    for await (const _ of client.iterate({ query, variables: { runId } })) {
+      events += 1;
+      // What comes while it is followed is late or not; what was there before is neither.
+      if (events === 2) await append('b');
+      if (events === 3) break;
+    }
+    await post(it.url, '{ generate(input: { messages: [{ role: USER, content: "one two" }] }) { text } }');
     await client.dispose();
   }
 

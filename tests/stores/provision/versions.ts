@@ -136,6 +136,15 @@ export const CADDY = {
   sum: 'h1:bhZtcRKQOq0fuLvEgCdPYvUxXyGn9kzjG4lh2332DTE=',
 } as const;
 
+/** What makes Collectors of the components that are named, which Go checks against its database. */
+export const COLLECTOR_BUILDER = {
+  version: 'v0.165.0',
+  module: 'go.opentelemetry.io/collector/cmd/builder',
+  package: '',
+  program: 'builder',
+  sum: 'h1:UKsS/BX+7hEP1MwjHYTPB8yB7z0LSVAC5BTlrSKgpY0=',
+} as const;
+
 /** From Maven, as it is released: 180 MB, which need a Java of 17 or newer. */
 export const KEYCLOAK = {
   version: '26.0.0',
