@@ -110,6 +110,11 @@ export interface SharedTypes {
     what: string,
     type: EnumRef<any, T>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   ): InputRef<EnumFilterShape<T>>;
+  /**
+   * Makes the filter of lists.
+   * @param name the filter's, such as `StringListFilter` @param type of an item
+   */
+  listFilter(name: string, type: unknown): InputRef<object>;
 }
 
 type OperatorGroup = 'lists' | 'range' | 'text';
@@ -137,6 +142,14 @@ const OPERATORS = {
     matches: `Matches ${PATTERN_DIALECT}.`,
   },
   opposite: { not: 'Must not match this.' },
+  items: {
+    has: 'Has this among its items.',
+    contains: 'Has all of these among its items; an empty list matches every list. At most 500.',
+    containedBy: 'Has no items but these, also where it is empty. At most 500.',
+    overlaps: 'Has at least one of these among its items; an empty list matches nothing. At most 500.',
+    isEmpty: 'Whether it has no items; a list that is no value has none of either kind.',
+    isNull: 'Whether there is no list.',
+  },
 } as const;
 
 /** What is larger, where that may be asked. */
@@ -339,6 +352,24 @@ export function addSharedTypes(builder: SubgraphBuilder, { exact = false }: Exac
           'range',
         ]),
       ),
+    listFilter: (name, type) =>
+      once(name, () => {
+        const ref = builder.inputRef<object>(name);
+        const implement = ref.implement as unknown as (options: unknown) => InputRef<object>;
+        return implement.call(ref, {
+          description: 'Conditions on a list. All that are given must hold; an item without a value equals nothing.',
+          fields: (t: { field(o: { type: unknown; description: string }): unknown }) =>
+            Object.fromEntries(
+              Object.entries(OPERATORS.items).map(([operator, description]) => [
+                operator,
+                t.field({
+                  type: operator.startsWith('is') ? 'Boolean' : operator === 'has' ? type : [type],
+                  description,
+                }),
+              ]),
+            ),
+        });
+      }),
     enumFilter: (name, what, type) => once(name, () => scalarFilter(name, what, type, ['lists'])),
   };
 }

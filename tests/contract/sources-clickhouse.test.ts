@@ -3,6 +3,7 @@ import { createClickhouseSource } from '#subgraphs/sources/drivers/clickhouse/in
 import { createClickhouseDatabase } from '#tests/setup/clickhouse.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 
 /** Its moments are all of UTC. */
@@ -77,6 +78,26 @@ describe.skipIf(!process.env['TEST_CLICKHOUSE_URL'])('ClickHouse (TEST_CLICKHOUS
         }
       },
     },
+  );
+
+  describeLists(
+    'clickhouse',
+    async (rows) => {
+      const database = await createClickhouseDatabase();
+      await database.run(
+        'CREATE TABLE notes (id Int32, tenant_id String, tags Array(Nullable(String)), counts Array(Nullable(Int64))) ENGINE = MergeTree ORDER BY id;',
+      );
+      await database.client.insert({ table: 'notes', values: [...rows], format: 'JSONEachRow' });
+      const driver = createClickhouseSource(shopOptions(database.url));
+      return {
+        driver,
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await database[Symbol.asyncDispose]();
+        },
+      };
+    },
+    { nullLists: false },
   );
 });
 

@@ -10,6 +10,7 @@ import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 import { checkGroupedInStore } from './grouped-in-store.ts';
 import { askerOf, describeSource, type Ask } from './sources-driver.ts';
+import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
 
 const { TEST_MONGODB_URL: server, TEST_MONGODB_PLAIN: plain } = process.env;
@@ -97,6 +98,30 @@ else {
       // Dates have milliseconds.
       kept: (field, value) => (field === 'createdAt' ? new Date(value as string).toISOString() : value),
     },
+  );
+
+  describeLists(
+    'mongodb',
+    async (rows) => {
+      const database = client.db(`lists_${own}`);
+      const long = (text: string | null) => (text === null ? null : Long.fromString(text));
+      await database.collection('notes').insertMany(
+        rows.map(({ id, counts, ...row }) => ({
+          _id: new Int32(id) as never,
+          ...row,
+          counts: counts && counts.map(long),
+        })),
+      );
+      const driver = createMongodbSource(optionsOf(`lists_${own}`));
+      return {
+        driver,
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await database.dropDatabase();
+        },
+      };
+    },
+    { nullItems: false },
   );
 
   describe('collections as they are found', () => {

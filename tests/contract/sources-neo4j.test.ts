@@ -13,6 +13,7 @@ import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { NEO4J } from '#tests/setup/given-stores.ts';
 import { checkGroupedInStore } from './grouped-in-store.ts';
 import { askerOf, describeSource } from './sources-driver.ts';
+import { describeLists, type ListRow } from './sources-lists.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 
@@ -95,6 +96,26 @@ else {
       };
     },
     { file: `    types:\n${TYPES}${LINKS}`, joins: false },
+  );
+
+  describeLists(
+    'neo4j',
+    async (rows) => {
+      const writer = client();
+      const ints = (list: ListRow['counts']) => list && list.map((text) => neo4j.int(text!));
+      const made = rows.map(({ counts, ...row }) => ({ ...row, counts: ints(counts) }));
+      await writer.executeQuery('UNWIND $made AS row CREATE (n:notes) SET n = row', { made });
+      const driver = createNeo4jSource(optionsOf());
+      return {
+        driver: only(driver, ['notes']),
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await writer.executeQuery('MATCH (n:notes) DETACH DELETE n');
+          await writer.close();
+        },
+      };
+    },
+    { nullItems: false },
   );
 
   describe('labels as they are found', () => {

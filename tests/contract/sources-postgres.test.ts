@@ -4,6 +4,7 @@ import pg from 'pg';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
@@ -41,6 +42,26 @@ describeSource(
   },
   { queries: 1_500 },
 );
+
+describeLists('postgres', async (rows) => {
+  const database = await createTestDatabase();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  await client.query(
+    'CREATE TABLE notes (id int PRIMARY KEY, tenant_id text NOT NULL, tags varchar(40)[], counts bigint[])',
+  );
+  for (const { id, tenant_id: tenant, tags, counts } of rows)
+    await client.query('INSERT INTO notes VALUES ($1, $2, $3, $4)', [id, tenant, tags, counts]);
+  await client.end();
+  const driver = createPostgresSource(shopOptions(database.url));
+  return {
+    driver,
+    async [Symbol.asyncDispose]() {
+      await driver.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+});
 
 describeWrites('postgres', async () => {
   const database = await createTestDatabase();

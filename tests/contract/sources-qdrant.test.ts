@@ -11,6 +11,7 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS, type ShopRows } from './sources-shop.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 
@@ -96,6 +97,28 @@ else {
       };
     },
     { file: `    types:\n${TYPES}${LINKS}`, joins: false },
+  );
+
+  describeLists(
+    'qdrant',
+    async (rows) => {
+      await raw('PUT', '/collections/notes', { vectors: { dense: { size: 2, distance: 'Cosine' } } });
+      const points = rows.map(({ id, counts, ...payload }) => ({
+        id,
+        vector: { dense: [1, 0] },
+        payload: { ...payload, counts: counts && counts.map((text) => new ExactNumber(text!)) },
+      }));
+      await raw('PUT', '/collections/notes/points?wait=true', { points });
+      const driver = createQdrantSource(optionsOf());
+      return {
+        driver: only(driver, ['notes']),
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await raw('DELETE', '/collections/notes');
+        },
+      };
+    },
+    { nullItems: false },
   );
 
   describe('collections as they are found', () => {

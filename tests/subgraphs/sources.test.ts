@@ -234,7 +234,8 @@ describe('of a PostgreSQL', () => {
   test('every kind of value is compared', async () => {
     const where = `{ n: { gt: "1e90" }, ts: { lt: "2000-01-01" }, d: { eq: "infinity" }, tz: { lt: "05:00Z" }, i: { lt: "P1D" }, j: { path: ["big"], gt: 1 },
       js: { path: ["a"], eq: 1.1 }, m: { in: [VALUE_4] }, p: { startsWith: "(1" }, r: { contains: "1,5" }, ip: { eq: "::1/128" }, o: { gte: 4294967295 },
-      mo: { eq: "12.5" }, c: { startsWith: "ab" }, nested: { isNull: false } }`;
+      mo: { eq: "12.5" }, c: { startsWith: "ab" }, nested: { isNull: false },
+      moods: { has: NOT_OK, contains: [OK, NOT_OK] }, ns: { overlaps: ["7", "1.1"], isEmpty: false }, moments: { has: "2026-01-01T01:00:00.000001+01:00" }, not: { moods: { containedBy: [OK, NOT_OK] } } }`;
     expect(await ask(`{ values(where: ${where}) { totalCount } }`)).toEqual({ data: { values: { totalCount: 1 } } });
   });
 

@@ -27,9 +27,17 @@ export type Condition =
   | { kind: 'endsWith'; column: string; text: string }
   /** Somewhere in the text. */
   | { kind: 'matches'; column: string; pattern: Pattern }
+  /** Of a column of lists. */
+  | { kind: 'list'; column: string; test: ListTest }
   | { kind: 'json'; column: string; path: readonly string[]; test: JsonTest }
   /** Leads along `link` to at least one row; to one that satisfies `of`, whose columns are those of the link's other end. */
   | { kind: 'linked'; link: string; of: Condition | undefined };
+
+/** What a list must be. An item without a value equals nothing. */
+export type ListTest =
+  | { kind: 'empty' }
+  /** All of these are among its items, one of these is, or its items are among these and nothing else. */
+  | { kind: 'all' | 'any' | 'only'; values: readonly Operand[] };
 
 /** What the value at a path of a JSON column must be. Where there is none, nothing holds. */
 export type JsonTest =

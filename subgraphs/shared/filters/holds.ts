@@ -3,7 +3,7 @@ import { compareCodePoints } from '../code-points.ts';
 import { byValue, compareNumbers, ExactNumber, writeJson } from '../exact-number.ts';
 import { isJsonObject, type JsonValue } from '../json.ts';
 import { matcherOf, type Steps } from './automaton.ts';
-import type { Comparison, Condition, JsonTest } from './condition.ts';
+import type { Comparison, Condition, JsonTest, ListTest } from './condition.ts';
 
 /** The value of a column; undefined where there is none. */
 export type ValueOf = (column: string) => JsonValue | undefined;
@@ -29,6 +29,14 @@ export function checkOf(condition: Condition, steps: Steps): (valueOf: ValueOf) 
       throw new Error('Rows that are linked are not at hand here.');
     case 'null':
       return (valueOf) => valueOf(condition.column) == null;
+    case 'list': {
+      const { column, test } = condition;
+      const holds = listTestOf(test);
+      return (valueOf) => {
+        const value = valueOf(column);
+        return Array.isArray(value) && holds(value);
+      };
+    }
     case 'json': {
       const { column, path, test } = condition;
       if (test.kind === 'exists') return (valueOf) => valueAt(valueOf(column), path) !== undefined;
@@ -53,6 +61,18 @@ type Test =
   | Exclude<JsonTest, { kind: 'exists' }>
   | { kind: 'compare'; operator: Comparison; value: JsonValue }
   | { kind: 'in'; values: readonly JsonValue[] };
+
+function listTestOf(test: ListTest): (items: readonly JsonValue[]) => boolean {
+  if (test.kind === 'empty') return (items) => items.length === 0;
+  const wanted = new Set(test.values.map(jsonForm));
+  const isWanted = (item: JsonValue): boolean => item !== null && wanted.has(jsonForm(item));
+  if (test.kind === 'any') return (items) => items.some(isWanted);
+  if (test.kind === 'only') return (items) => items.every(isWanted);
+  return (items) => {
+    const there = new Set(items.filter((item) => item !== null).map(jsonForm));
+    return [...wanted].every((form) => there.has(form));
+  };
+}
 
 /** Of one value, or of one element of a list. */
 function testOf(test: Test, steps: Steps): (value: JsonValue) => boolean {

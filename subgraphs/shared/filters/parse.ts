@@ -9,8 +9,8 @@ import { parsePattern } from './pattern.ts';
 export type FilterInput = Record<string, unknown>;
 
 export interface FilterRules {
-  /** By field, whether it is a JSON column, whose conditions have paths. */
-  readonly columns: Readonly<Record<string, 'scalar' | 'json'>>;
+  /** By field, whether it is a JSON column, whose conditions have paths, or one of lists. */
+  readonly columns: Readonly<Record<string, 'scalar' | 'json' | 'list'>>;
   /** Names that fields had before, and the fields. */
   readonly formerly?: Readonly<Record<string, string>>;
   /** By field that leads to other rows: to one or to many of them, and what filters of those may have. */
@@ -57,6 +57,7 @@ export function scalarFilter<Filter extends object>(
 }
 
 const not = (of: Condition): Condition => ({ kind: 'not', of });
+const LISTS = { has: 'any', contains: 'all', containedBy: 'only', overlaps: 'any' } as const;
 const OPERATORS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
 class FilterParser {
@@ -85,6 +86,8 @@ class FilterParser {
         for (const condition of value as (FilterInput | null)[]) if (condition) all.push(this.#json(field, condition));
       } else if (this.#rules.columns[field] === 'scalar') {
         all.push(this.#column(field, value as FilterInput, depth + 1));
+      } else if (this.#rules.columns[field] === 'list') {
+        all.push(this.#list(field, value as FilterInput));
       } else if (this.#rules.links?.[field] !== undefined) {
         all.push(...this.#linked(field, this.#rules.links[field], value as FilterInput, depth));
       } else {
@@ -158,6 +161,28 @@ class FilterParser {
       default:
         throw new Error(`A filter has an operator that is not known: ${name}.`);
     }
+  }
+
+  #list(column: string, operators: FilterInput): Condition {
+    const all: Condition[] = [];
+    for (const [name, value] of Object.entries(operators)) {
+      if (value === undefined) continue;
+      if (value === null)
+        throw badUserInput(`\`${column}: { ${name}: null }\` means nothing; leave it out, or use \`isNull\`.`);
+      if (name === 'isNull' || name === 'isEmpty') {
+        const asked = this.#count(
+          name === 'isNull' ? { kind: 'null', column } : { kind: 'list', column, test: { kind: 'empty' } },
+        );
+        all.push(value === true ? asked : not(asked));
+        continue;
+      }
+      const kind = LISTS[name as keyof typeof LISTS];
+      const values = this.#listed(column, name, name === 'has' ? [value] : (value as unknown[])).map((item) =>
+        this.#operand(column, item),
+      );
+      all.push(this.#count({ kind: 'list', column, test: { kind, values } }));
+    }
+    return all.length === 1 && all[0] ? all[0] : { kind: 'and', of: all };
   }
 
   #json(column: string, { path, not: opposite, ...operators }: FilterInput): Condition {

@@ -10,7 +10,7 @@ type Sql = RawBuilder<unknown>;
 /** A column that filters may name. */
 export interface FilteredColumn {
   readonly ref: Sql;
-  /** What operands are cast to, so that one statement text serves every value. */
+  /** What operands are cast to, of a list its items, so that one statement text serves every value. */
   readonly type: string;
 }
 
@@ -45,10 +45,18 @@ export function leafSql(columnOf: (field: string) => FilteredColumn, condition: 
       return endsWith(ref, condition.text);
     case 'matches':
       return matches(ref, condition.pattern);
+    case 'list': {
+      const { test } = condition;
+      if (test.kind === 'empty') return sql`cardinality(${ref}) = 0`;
+      return sql`${ref} ${sql.raw(LISTED[test.kind])} ${test.values}::${cast}[]`;
+    }
     case 'json':
       return jsonSql(sql`(${ref} #> ${condition.path}::text[])`, condition.test);
   }
 }
+
+/** Operators of arrays; an index of them serves all three. */
+const LISTED = { all: '@>', any: '&&', only: '<@' } as const;
 
 function jsonSql(value: Sql, test: JsonTest): Sql {
   if (test.kind === 'exists') return sql`${value} IS NOT NULL`;

@@ -331,7 +331,9 @@ class ModelBuilder {
       names.add(own);
       return { name: own, value };
     });
-    [name, `${name}Filter`].every((type) => this.#take(this.#names, type, `the enum ${id}`, at, 'type'));
+    [name, `${name}Filter`, `${name}ListFilter`].every((type) =>
+      this.#take(this.#names, type, `the enum ${id}`, at, 'type'),
+    );
     const model = { name, description: found.comment ?? `One of the values of \`${id}\`.`, values };
     this.#enums.set(id, model);
     return model;

@@ -153,6 +153,10 @@ export const hasRowKey = (type: ModelType): boolean => type.linkedAcross && look
 export const isFilterable = ({ kind, list, unfiltered }: ModelColumn): boolean =>
   !list && kind !== 'bytes' && unfiltered !== true;
 
+/** Whether filters know it by its items. */
+export const isFilteredList = ({ kind, list, unfiltered }: ModelColumn): boolean =>
+  list && kind !== 'bytes' && kind !== 'json' && kind !== 'other' && unfiltered !== true;
+
 /** Kinds that have an order. */
 export const isSortable = ({ kind, list }: ModelColumn): boolean =>
   !list && kind !== 'json' && kind !== 'bytes' && kind !== 'other';

@@ -13,7 +13,10 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set([
     'TimeBucket',
     'RowChange',
   ],
-  ...['ID', 'String', 'Int', 'Float', 'Boolean'].flatMap((name) => [name, `${name === 'ID' ? 'Id' : name}Filter`]),
+  ...['ID', 'String', 'Int', 'Float', 'Boolean'].flatMap((name) => [
+    name,
+    ...['Filter', 'ListFilter'].map((end) => `${name === 'ID' ? 'Id' : name}${end}`),
+  ]),
   ...[
     'BigInt',
     'Decimal',
@@ -25,7 +28,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set([
     'Duration',
     'JSON',
     'Bytes',
-  ].flatMap((name) => [name, `${name}Filter`]),
+  ].flatMap((name) => [name, `${name}Filter`, `${name}ListFilter`]),
 ]);
 
 /** What filters have beside columns. */

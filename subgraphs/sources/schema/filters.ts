@@ -7,8 +7,18 @@ import { parseFilter as parse, type FilterInput, type FilterRules } from '#subgr
 import { constantOf, orderInput as orderInputOf } from '#subgraphs/shared/order-input.ts';
 import { SOURCES } from '../bounds.ts';
 import type { OrderLevel } from '../driver.ts';
-import { hasRowKey, isFilterable, isSortable, ROW_KEY, type ModelColumn, type ModelType } from '../model/model.ts';
+import {
+  hasRowKey,
+  isFilterable,
+  isFilteredList,
+  isSortable,
+  ROW_KEY,
+  type ModelColumn,
+  type ModelType,
+} from '../model/model.ts';
 import { withoutRowKeys } from './row-keys.ts';
+
+const isFiltered = (column: ModelColumn): boolean => isFilterable(column) || isFilteredList(column);
 
 type InputField = {
   field(options: { type: unknown; description: string; required?: boolean; defaultValue?: unknown }): unknown;
@@ -18,6 +28,8 @@ type InputField = {
 export interface InputParts {
   readonly subgraph: SubgraphSchema;
   readonly scalarOf: (kind: ModelColumn['kind']) => string;
+  /** The API's type of a column's values; of a list, of its items. */
+  readonly typed: (column: ModelColumn) => unknown;
   readonly enumFilterOf: (name: string) => InputRef<object>;
   readonly typeOf: (name: string) => ModelType;
   /** Filters by type; made when they are first needed, since they lead in circles. */
@@ -26,7 +38,14 @@ export interface InputParts {
   readonly manyFilters: Map<string, InputRef<FilterInput>>;
 }
 
-function columnFilter({ subgraph: { shared }, scalarOf, enumFilterOf }: InputParts, column: ModelColumn): unknown {
+function columnFilter(
+  { subgraph: { shared }, scalarOf, enumFilterOf, typed }: InputParts,
+  column: ModelColumn,
+): unknown {
+  if (column.list) {
+    const item = column.enum?.name ?? scalarOf(column.kind);
+    return shared.listFilter(`${item === 'ID' ? 'Id' : item}ListFilter`, typed(column));
+  }
   switch (column.kind) {
     case 'boolean':
       return shared.BooleanFilter;
@@ -64,7 +83,7 @@ export function filterInput(parts: InputParts, type: ModelType): InputRef<Filter
       or: t.field({ type: [ref], description: 'At least one of these must match; an empty list matches nothing.' }),
       not: t.field({ type: ref, description: 'Must not match this.' }),
       ...Object.fromEntries(
-        type.columns.filter(isFilterable).map((column) => [
+        type.columns.filter(isFiltered).map((column) => [
           column.field,
           t.field({
             type: columnFilter(parts, column),
@@ -135,7 +154,9 @@ function rulesOf(parts: Pick<InputParts, 'typeOf'>, type: ModelType): FilterRule
     rules = {
       columns: {
         ...Object.fromEntries(
-          type.columns.filter(isFilterable).map(({ field, kind }) => [field, kind === 'json' ? 'json' : 'scalar']),
+          type.columns
+            .filter(isFiltered)
+            .map(({ field, kind, list }) => [field, list ? 'list' : kind === 'json' ? 'json' : 'scalar']),
         ),
         ...(hasRowKey(type) ? { [ROW_KEY]: 'scalar' } : {}),
       },

@@ -6,7 +6,6 @@ import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import type { ChangeHub } from '../changes/hub.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import type { Loaders } from '../loaders.ts';
-import type { ModelColumn } from '../model/model.ts';
 import type { InputParts } from './filters.ts';
 
 export type RowRef = ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, SourceRow>;
@@ -21,8 +20,6 @@ export interface SchemaParts extends InputParts {
   /** Follows changes of its rows. */
   readonly hub: ChangeHub;
   readonly loaders: (context: RequestContext) => Loaders;
-  /** The API's type of a column's values; of a list, of its items. */
-  readonly typed: (column: ModelColumn) => unknown;
   /** The object type of each of the model's types. */
   readonly refs: ReadonlyMap<string, RowRef>;
 }

@@ -112,7 +112,7 @@ export function conditionCypher(
       return condition.of.map((part) => `(${visit(part)})`).join(condition.kind === 'and' ? ' AND ' : ' OR ');
     }
     if (condition.kind === 'not') return `NOT (${visit(condition.of)})`;
-    if (condition.kind === 'json' || condition.kind === 'linked')
+    if (condition.kind === 'json' || condition.kind === 'list' || condition.kind === 'linked')
       throw new Error(`Entities have no filters of this kind: ${condition.kind}.`);
     const { text: property, order } = columnOf(condition.column);
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.

@@ -187,6 +187,18 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
       return sql`endsWith(${text()}, ${given(asked.text)})`;
     case 'matches':
       return sql`match(${text()}, ${given(toPerl(asked.pattern))})`;
+    case 'list': {
+      const { test } = asked;
+      if (test.kind === 'empty') return sql`empty(${ref})`;
+      const item: RelationColumn = { ...column, list: false };
+      const isOneOf = (values: readonly Operand[]): Sql =>
+        sql`item -> ifNull(${condition(sql`item`, item, { kind: 'in', column: asked.column, values })}, false)`;
+      if (test.kind !== 'all')
+        return sql`${sql.raw(test.kind === 'any' ? 'arrayExists' : 'arrayAll')}(${isOneOf(test.values)}, ${ref})`;
+      if (test.values.length === 0) return sql`true`;
+      const each = test.values.map((value) => sql`arrayExists(${isOneOf([value])}, ${ref})`);
+      return sql`(${sql.join(each, sql` AND `)})`;
+    }
     case 'json':
       throw new Error('Filters of ClickHouse know no JSON.');
   }

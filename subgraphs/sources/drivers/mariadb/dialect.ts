@@ -160,6 +160,8 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
       return like(text, `%${escapeLike(asked.text)}`);
     case 'matches':
       return sql`${text} REGEXP ${toPerl(asked.pattern)}`;
+    case 'list':
+      throw new Error('MariaDB has no lists.');
     case 'json':
       throw new Error('Filters of MariaDB know no JSON.');
   }

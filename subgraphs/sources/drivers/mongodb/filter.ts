@@ -1,6 +1,6 @@
 /** Filters as MongoDB has them. Values that are none of what their column holds are as if there were none, there and here. */
 import { Decimal128, Double, Long, ObjectId, UUID, type Document } from 'mongodb';
-import type { Comparison, Condition, Operand } from '#subgraphs/shared/filters/condition.ts';
+import type { Comparison, Condition, ListTest, Operand } from '#subgraphs/shared/filters/condition.ts';
 import { nativeFilters, type Native } from '#subgraphs/shared/filters/native.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { Relation, RelationColumn } from '../../driver.ts';
@@ -79,6 +79,8 @@ function nativeOf(relation: Relation, condition: Condition): Native<Document> {
     }
     case 'in':
       return anyOf(relation.columns[condition.column]!, condition.values);
+    case 'list':
+      return itemsOf(relation.columns[condition.column]!, condition.test);
     case 'startsWith': {
       const column = relation.columns[condition.column]!;
       if (checkedAs(column) !== 'string' || !isText(condition.text)) return UNCHECKED;
@@ -118,6 +120,17 @@ export function anyOf(column: RelationColumn, values: readonly Operand[]): Nativ
   const equal = bounds.flatMap((bound) => (bound === 'none' || bound!.behind ? [] : [bound!.value]));
   if (equal.length === 0) return NOTHING;
   return { filter: testOf(column.name, seen, equal.length === 1 ? { $eq: equal[0] } : { $in: equal })!, exact: true };
+}
+
+/** Of lists that have such items, and of what is no list, which is looked at here. */
+function itemsOf(column: RelationColumn, test: ListTest): Native<Document> {
+  if (test.kind === 'empty' || test.kind === 'only' || test.values.length === 0) return UNCHECKED;
+  const seen = checkedAs({ ...column, list: false });
+  const bounds = seen && test.values.map((value) => boundOf(seen, value));
+  if (bounds?.every((bound) => bound !== undefined) !== true) return UNCHECKED;
+  const equal = bounds.flatMap((bound) => (bound === 'none' || bound.behind ? [] : [bound.value]));
+  if (equal.length === 0 || (test.kind === 'all' && equal.length < bounds.length)) return NOTHING;
+  return { filter: { [column.name]: { [test.kind === 'all' ? '$all' : '$in']: equal } }, exact: false };
 }
 
 interface Bound {

@@ -79,7 +79,8 @@ function aggregated(ref: Sql, column: RelationColumn): AggregatedSql {
   return { ref, kind, type: native, read };
 }
 
-function filtered(ref: Sql, { kind, native }: RelationColumn): FilteredColumn {
+function filtered(ref: Sql, { kind, native, list }: RelationColumn): FilteredColumn {
+  if (list) return native === PG.bpchar ? { ref: sql`${ref}::text[]`, type: 'text' } : { ref, type: native };
   if (kind === 'other' || native === PG.bpchar) return { ref: sql`${ref}::text`, type: 'text' };
   if (kind === 'text' && native.startsWith('pg_catalog.')) return { ref, type: 'text' };
   if (kind === 'json' && native === PG.json) return { ref: sql`${ref}::jsonb`, type: 'jsonb' };

@@ -43,6 +43,12 @@ function nativeOf(relation: Relation, condition: Condition): Native {
     }
     case 'in':
       return anyOf(relation.columns[condition.column]!, condition.values);
+    case 'list': {
+      // A point with such an item matches; what else is asked of it is looked at here.
+      const { column, test } = condition;
+      const isAsked = (test.kind === 'any' || test.kind === 'all') && test.values.length > 0;
+      return isAsked ? anyOf(relation.columns[column]!, test.values) : UNCHECKED;
+    }
     default:
       return UNCHECKED;
   }

@@ -346,6 +346,12 @@ class ScannedSource {
         return { ...where, value: operandOf(relation, where.column, where.value) };
       case 'in':
         return { ...where, values: where.values.map((value) => operandOf(relation, where.column, value)) };
+      case 'list': {
+        const { test } = where;
+        if (test.kind === 'empty') return where;
+        const values = test.values.map((value) => operandOf(relation, where.column, value));
+        return { ...where, test: { ...test, values } };
+      }
       case 'linked': {
         const { to, pairs } = relation.links[where.link]!;
         const of = where.of && (await this.#plain(context, to, where.of));
@@ -382,8 +388,7 @@ function rowOf(
 }
 
 function operandOf({ columns }: Relation, field: string, value: Operand): Operand {
-  const column = columns[field]!;
-  const comparable = comparableOf(column, value);
+  const comparable = comparableOf({ ...columns[field]!, list: false }, value);
   if (comparable === undefined || (typeof comparable === 'string' && comparable.includes('\0')))
     throw badUserInput('A value is none that its column can hold.');
   return comparable as Operand;

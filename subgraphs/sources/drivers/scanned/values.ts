@@ -16,7 +16,11 @@ const [LEAST, MOST] = [-(2n ** 63n), 2n ** 63n - 1n];
 export function comparableOf(column: Column, raw: unknown): JsonValue | undefined {
   if (raw === null || raw === undefined) return undefined;
   const { kind } = column;
-  if (column.list || kind === 'json') return raw as JsonValue;
+  if (column.list) {
+    if (!Array.isArray(raw)) return undefined;
+    return raw.map((item: unknown) => comparableOf({ ...column, list: false }, item) ?? null);
+  }
+  if (kind === 'json') return raw as JsonValue;
   if (typeof raw === 'object' && !(raw instanceof ExactNumber)) return undefined;
   const text = String(raw);
   switch (kind) {

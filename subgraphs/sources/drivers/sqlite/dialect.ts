@@ -188,6 +188,8 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
       const { source, flags } = toJavaScript(asked.pattern);
       return sql`tributary_matches(CAST(${text} AS BLOB), ${source}, ${flags})`;
     }
+    case 'list':
+      throw new Error('SQLite has no lists.');
     case 'json':
       throw new Error('Filters of SQLite know no JSON.');
   }
