@@ -13,6 +13,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { Calls, type CallsOptions } from './calls.ts';
 import type { Capability } from './capabilities.ts';
 import { operationTools, type OperationTool } from './operation-tools.ts';
+import { dataSchemaOf, type JsonSchema } from './output-schemas.ts';
 import type { EmbedTexts } from './schema-ranking.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
 import { agentTools, operationsAsTools, type AgentTool } from './tools.ts';
@@ -57,6 +58,7 @@ export class AgentRequests {
     | { readonly texts: readonly string[]; readonly schema: GraphQLSchema; readonly tools: readonly OperationTool[] }
     | undefined;
   readonly #fitting = new WeakMap<GraphQLSchema, Map<string, boolean>>();
+  readonly #data = new WeakMap<GraphQLSchema, Map<string, JsonSchema | undefined>>();
 
   constructor(options: AgentOptions) {
     this.body = options.body;
@@ -103,6 +105,7 @@ export class AgentRequests {
         page: this.#page,
         search: () => this.#search(),
         fits: (operation) => this.#fits(operation),
+        dataOf: (operation) => this.#dataOf(operation),
         mayExplore: () => this.#options.mayExplore?.({ principal, requestId, address }) !== false,
       },
       {
@@ -146,10 +149,23 @@ export class AgentRequests {
   }
 
   #fits(operation: string): boolean {
+    return this.#once(this.#fitting, operation, (schema) => validate(schema, parse(operation)).length === 0);
+  }
+
+  #dataOf(operation: string): JsonSchema | undefined {
+    return this.#once(this.#data, operation, (schema) => dataSchemaOf(schema, parse(operation)));
+  }
+
+  /** What is worked out once of each of the tools' own operations, for each schema. */
+  #once<Value>(
+    kept: WeakMap<GraphQLSchema, Map<string, Value>>,
+    operation: string,
+    make: (schema: GraphQLSchema) => Value,
+  ): Value {
     const schema = this.#options.schema();
-    const known = this.#fitting.get(schema) ?? new Map<string, boolean>();
-    this.#fitting.set(schema, known);
-    if (!known.has(operation)) known.set(operation, validate(schema, parse(operation)).length === 0);
+    const known = kept.get(schema) ?? new Map<string, Value>();
+    kept.set(schema, known);
+    if (!known.has(operation)) known.set(operation, make(schema));
     return known.get(operation)!;
   }
 }

@@ -20,6 +20,7 @@ import { parseJson, type BodyLimits } from '#gateway/http/body.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import type { JsonSchema } from './output-schemas.ts';
 import type { SchemaSearch } from './schema-search.ts';
 
 /** A part of a text, in characters. */
@@ -42,6 +43,8 @@ export interface CallsOptions {
   search(): SchemaSearch;
   /** Whether the schema has all that an operation asks for. */
   fits(operation: string): boolean;
+  /** What its data are. */
+  dataOf(operation: string): JsonSchema | undefined;
   /** Whether the caller may see what of the schema no list of operations tells. */
   mayExplore(): boolean;
   readonly body: BodyLimits;
@@ -116,6 +119,11 @@ export class Calls {
     return this.#options.fits(operation);
   }
 
+  /** What the data of an operation that fits are. */
+  dataOf(operation: string): JsonSchema | undefined {
+    return this.#options.dataOf(operation);
+  }
+
   /** The schema as text. @param described with its descriptions @throws CodedError where the caller may not see it */
   sdl(described: boolean): string {
     if (!this.#options.mayExplore()) throw notInSafelist();
@@ -129,8 +137,7 @@ export class Calls {
   async read(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
     const { data, errors } = await this.#resultOf({ query, variables }, { own: true, type: 'query', asText: false });
     const [first] = errors ?? [];
-    const isNothing = data == null || Object.values(data).every((value) => value === null);
-    if (first !== undefined && isNothing) throw first;
+    if (first !== undefined && isNothing(data)) throw first;
     return data ?? {};
   }
 
@@ -163,7 +170,7 @@ export class Calls {
     const { mayExplore, search } = this.#options;
     if (!mayExplore()) throw notInSafelist();
     const text = await look(search());
-    return page === undefined ? { content: [{ type: 'text', text }] } : paged(text, page, REST.query);
+    return paged(text, page ?? { offset: 0, limit: text.length }, REST.query);
   }
 
   #variableErrors(document: DocumentNode, operationName: string | undefined, given: unknown): readonly GraphQLError[] {
@@ -220,10 +227,14 @@ function variablesOf(variables: unknown, limits: BodyLimits): unknown {
 
 const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
 
-/** One page of the answer's text, and where the next one begins. One of a usual page's length is structured too. */
+/** Whether nothing was answered: what failed is told as a tool's error, then. */
+const isNothing = (data: ExecutionResult['data']): boolean =>
+  data == null || Object.values(data).every((value) => value === null);
+
+/** One page of the answer's text, and where the next one begins. What fits a page comes as data, too. */
 function toToolResult(result: ExecutionResult, page: Page, rest: Rest): CallToolResult {
   const whole = resultText(result);
-  const isError = result.data == null && result.errors !== undefined;
+  const isError = result.errors !== undefined && isNothing((JSON.parse(whole) as ExecutionResult).data);
   if (page.offset > 0 || whole.length > page.limit || whole.length > AGENTS.structuredCharacters)
     return { ...paged(whole, page, rest), isError };
   return {
@@ -234,15 +245,18 @@ function toToolResult(result: ExecutionResult, page: Page, rest: Rest): CallTool
 }
 
 function paged(whole: string, { offset, limit }: Page, rest: Rest): CallToolResult {
-  if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }] };
+  if (offset === 0 && whole.length <= limit)
+    return { content: [{ type: 'text', text: whole }], structuredContent: { text: whole } };
   const start = wholeCharacter(whole, Math.min(offset, whole.length));
   const end = wholeCharacter(whole, Math.min(start + limit, whole.length));
-  const next = end < whole.length ? rest(end) : 'These are the last.';
+  const text = whole.slice(start, end);
+  const next = `Characters ${start} to ${end} of ${whole.length}. ${end < whole.length ? rest(end) : 'These are the last.'}`;
   return {
     content: [
-      { type: 'text', text: whole.slice(start, end) },
-      { type: 'text', text: `Characters ${start} to ${end} of ${whole.length}. ${next}` },
+      { type: 'text', text },
+      { type: 'text', text: next },
     ],
+    structuredContent: { text, next },
   };
 }
 

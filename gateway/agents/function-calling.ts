@@ -9,7 +9,7 @@ import { sendJson, sendJsonText, type Exchange, type Handler } from '#gateway/ht
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { AgentRequests } from './agent-requests.ts';
-import { argumentsAsMeant } from './arguments-as-meant.ts';
+import { argumentsAsMeant, isObject } from './arguments-as-meant.ts';
 import { toldIssues } from './told-issues.ts';
 import type { AgentTool } from './tools.ts';
 
@@ -74,10 +74,10 @@ async function readArguments({ request }: Exchange, { body: limits }: AgentReque
  * What a model reads, as JSON: the answer itself where it is whole, as it was written, so that long numbers keep their digits; else
  * a page of its text and how to have the next.
  */
-function answerOf({ structuredContent, content }: CallToolResult): string {
-  const [text, ...more] = content.map((each) => ('text' in each ? each.text : ''));
-  if (structuredContent !== undefined) return text!;
-  return JSON.stringify(more.length === 0 ? { text } : { text, next: more.join(' ') });
+function answerOf({ structuredContent, content: [first] }: CallToolResult): string {
+  return isObject(structuredContent) && 'text' in structuredContent
+    ? JSON.stringify(structuredContent)
+    : (first as { text: string }).text;
 }
 
 const FORMATS = ['chat-completions', 'responses', 'json-schema'] as const;
@@ -119,6 +119,7 @@ function listed(tools: readonly AgentTool[], format: Format): object {
           readOnly: tool.reads,
           destructive: tool.destructive,
           inputSchema: schemaOf(tool),
+          outputSchema: tool.output,
         })),
       };
   }
@@ -157,7 +158,7 @@ function openApi(tools: readonly AgentTool[]): object {
             responses: {
               200: {
                 description: 'What came of it; `errors` where it failed.',
-                content: { 'application/json': { schema: { type: 'object' } } },
+                content: { 'application/json': { schema: tool.output } },
               },
               default: error,
             },

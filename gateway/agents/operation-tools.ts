@@ -21,6 +21,7 @@ import {
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import { argumentsOf } from './arguments-of.ts';
+import { dataSchemaOf, type JsonSchema } from './output-schemas.ts';
 
 /** An operation that can be called. */
 export interface OperationTool {
@@ -29,6 +30,8 @@ export interface OperationTool {
   readonly query: string;
   readonly type: 'query' | 'mutation';
   readonly input: z.ZodObject;
+  /** What its data are. */
+  readonly data: JsonSchema | undefined;
 }
 
 /** Why a text is no tool. */
@@ -85,6 +88,7 @@ function toolOf(schema: GraphQLSchema, query: string): OperationTool | NoTool {
     query,
     type: operation.operation,
     input: argumentsOf(Object.fromEntries(shape)),
+    data: dataSchemaOf(schema, document),
   };
 }
 

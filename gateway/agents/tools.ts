@@ -9,6 +9,7 @@ import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type { Calls, OperationParameters, Page } from './calls.ts';
 import { argumentsOf } from './arguments-of.ts';
 import type { Capability } from './capabilities.ts';
+import { answerSchema, TEXT_SCHEMA, VALIDATION_SCHEMA, type JsonSchema } from './output-schemas.ts';
 import type { OperationTool } from './operation-tools.ts';
 
 const SEARCH = `query Search($query: String!, $first: Int!, $after: String, $where: SearchFilter) {
@@ -92,6 +93,8 @@ export interface AgentTool {
   readonly name: string;
   readonly description: string;
   readonly input: z.ZodObject;
+  /** What it answers, be it an error. */
+  readonly output: JsonSchema;
   /** Whether it only reads. */
   readonly reads: boolean;
   /** Whether it may remove or replace what is there; of one that does not only read. */
@@ -142,13 +145,18 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     description: string,
     shape: Shape,
     call: (given: z.output<z.ZodObject<Shape>>) => Promise<CallToolResult>,
-    { operation, destructive = false }: { operation?: string; destructive?: boolean } = {},
+    {
+      operation,
+      destructive = false,
+      output = answerSchema(operation === undefined ? undefined : calls.dataOf(operation)),
+    }: { operation?: string; destructive?: boolean; output?: JsonSchema } = {},
   ): void => {
     if (!needs.some((need) => allowed.has(need)) || (operation !== undefined && !calls.fits(operation))) return;
     tools.push({
       name,
       description,
       input: argumentsOf(shape),
+      output,
       reads: needs.includes('read'),
       destructive,
       isOperation: false,
@@ -171,6 +179,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
         .describe('Most fields and types to return.'),
     },
     ({ query, limit }) => calls.search(query, limit),
+    { output: TEXT_SCHEMA },
   );
   add(
     ['read'],
@@ -185,6 +194,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       ...pages,
     },
     ({ name, ...given }) => calls.describe(name, page(given)),
+    { output: TEXT_SCHEMA },
   );
   add(
     ['read'],
@@ -192,6 +202,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     'Check a GraphQL operation without running it. Returns its type and cost, or errors.',
     OPERATION,
     (given) => calls.validate(operationOf(given)),
+    { output: VALIDATION_SCHEMA },
   );
   add(
     ['read'],
@@ -370,7 +381,7 @@ export function operationsAsTools(
 ): AgentTool[] {
   return operations
     .filter(({ type }) => allowed.has(type === 'query' ? 'read' : 'write'))
-    .map(({ name, description, query, type, input }) => {
+    .map(({ name, description, query, type, input, data }) => {
       // Its own variables may be called so.
       const pages = Object.entries(type === 'query' ? pagesOf(calls) : pageLengthOf(calls)).filter(
         ([key]) => !(key in input.shape),
@@ -379,6 +390,7 @@ export function operationsAsTools(
         name,
         description,
         input: input.extend(Object.fromEntries(pages)),
+        output: answerSchema(data),
         reads: type === 'query',
         destructive: type === 'mutation',
         isOperation: true,

@@ -46,7 +46,7 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     max: 500_000_000,
   },
   structuredCharacters: {
-    what: 'The longest answer that comes as structured content, too, which makes it twice as long.',
+    what: 'The longest answer whose structured content has its data; a longer one, and each page of it, comes as text there.',
     unit: 'characters',
     default: 100_000,
   },
@@ -67,6 +67,16 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     what: 'Of the operations that are listed for agents, how many are tools; each costs an agent some of its context on each turn.',
     unit: 'operations',
     default: 100,
+  },
+  outputFields: {
+    what: 'Of how many fields the schema of what a tool answers tells; of what is selected past that, it leaves open what it is.',
+    unit: 'fields',
+    default: 300,
+  },
+  outputValues: {
+    what: 'Of an enum of how many values that schema names each; of a larger one it says that it is a text.',
+    unit: 'values',
+    default: 12,
   },
   descriptionCharacters: { what: 'How long the description of such a tool is.', unit: 'characters', default: 500 },
   outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },

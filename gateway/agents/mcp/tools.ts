@@ -1,15 +1,17 @@
 /** The agents' tools and prompts, as the Model Context Protocol tells of them. */
-import type { McpServer } from '@modelcontextprotocol/server';
+import type { McpServer, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import type { JsonSchema } from '../output-schemas.ts';
 import type { AgentTool } from '../tools.ts';
 
 export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
-  for (const { name, description, input, reads, destructive, call } of tools)
+  for (const { name, description, input, output, reads, destructive, call } of tools)
     server.registerTool(
       name,
       {
         description,
         inputSchema: input,
+        outputSchema: told(output),
         annotations: reads
           ? { readOnlyHint: true, openWorldHint: false }
           : { readOnlyHint: false, destructiveHint: destructive, idempotentHint: false, openWorldHint: false },
@@ -17,6 +19,16 @@ export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
       (given) => call(given),
     );
 }
+
+/** A schema that is told and not checked again with each answer: an answer that did not fit would be no answer at all. */
+const told = (schema: JsonSchema): StandardSchemaWithJSON => ({
+  '~standard': {
+    version: 1,
+    vendor: 'tributary',
+    validate: (value) => ({ value }),
+    jsonSchema: { input: () => ({ ...schema }), output: () => ({ ...schema }) },
+  },
+});
 
 /** The operations among them as prompts, for hosts whose users choose one: what is asked for is that the tool be called. */
 export function addPrompts(server: McpServer, tools: readonly AgentTool[]): void {
