@@ -1,5 +1,12 @@
 /** What lists are sorted by besides what their own store has. */
-import { getNamedType, isEnumType, isInputObjectType, isObjectType, type GraphQLSchema } from 'graphql';
+import {
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+} from 'graphql';
 import { constantOf } from '#subgraphs/shared/order-input.ts';
 import { isAddedOrder } from './declared-ranks.ts';
 import type {
@@ -94,11 +101,23 @@ function fieldsOf(api: GraphQLSchema, { type }: TypeList, values: readonly strin
   if (!isObjectType(object)) return found;
   for (const { name, type: of } of Object.values(object.getFields())) {
     const value = constantOf(name);
-    const kind = KINDS.get(String(getNamedType(of)));
-    if (kind !== undefined && values.includes(value)) found.set(value, { name, kind });
+    if (!values.includes(value)) continue;
+    const named = getNamedType(of);
+    const kind = valueKindOf(named);
+    if (isEnumType(named))
+      found.set(value, {
+        name,
+        kind: 'number',
+        values: new Map(named.getValues().map((each, place) => [each.name, place])),
+      });
+    else if (kind !== undefined) found.set(value, { name, kind });
   }
   return found;
 }
+
+/** What values of a type compare as; undefined for what is not compared. */
+export const valueKindOf = (type: GraphQLOutputType | undefined): ValueKind | undefined =>
+  KINDS.get(String(getNamedType(type)));
 
 const KINDS: ReadonlyMap<string, ValueKind | undefined> = new Map(
   Object.entries<ValueKind | undefined>({

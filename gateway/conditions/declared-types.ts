@@ -10,6 +10,8 @@ export interface TypeList {
   readonly filter: string;
   /** The field of the type that is its key, and that of the filter that takes keys. */
   readonly key: string;
+  /** What its keys compare as. */
+  readonly keyKind: ValueKind;
   /** The most keys of one `in`. */
   readonly values: number;
   /** Whether they are GraphQL's `Int`. */
@@ -138,6 +140,8 @@ export interface DeclaredOrder {
 export interface OrderedField {
   readonly name: string;
   readonly kind: ValueKind;
+  /** Of an enum: its values, with their places among each other. */
+  readonly values?: ReadonlyMap<string, number>;
 }
 
 export interface OrderedLink {

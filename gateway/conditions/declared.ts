@@ -16,7 +16,7 @@ import {
 } from 'graphql';
 import { featureOf, linksOf } from '#gateway/plan/links.ts';
 import { CONDITION_DIRECTIVES, CONDITIONS_LINK, type LeadsArguments } from '#subgraphs/shared/conditions.ts';
-import { declaredOrders } from './declared-orders.ts';
+import { declaredOrders, valueKindOf } from './declared-orders.ts';
 import { rankConditionOf } from './declared-ranks.ts';
 import type { Declared, DeclaredCondition, ForeignCondition, ThroughCondition, TypeList } from './declared-types.ts';
 import { isOwn, linkedType, takenArgument, takesKeys, takesNumbers } from './schema-parts.ts';
@@ -125,6 +125,7 @@ function listOf(
     argument: argument as string,
     filter: filter.name,
     key: key as string,
+    keyKind: valueKindOf(type.node.getFields()[key as string]?.type) ?? 'text',
     values: values as number,
     numeric: key !== '' && takesNumbers(filter, key as string),
     page: page as number,

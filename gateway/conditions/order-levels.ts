@@ -114,7 +114,16 @@ function fieldLevel({ ranks, fields }: DeclaredOrder, value: string, direction: 
     });
   }
   const field = fields.get(value);
-  if (field === undefined) throw badUserInput(`${value} cannot be sorted by beside what another store has.`);
-  const { name, kind } = field;
-  return { text: name, read: (node) => node[name], kind, direction };
+  if (field === undefined)
+    throw badUserInput(`${value} cannot be sorted by beside what another store has.`, {
+      hint: `${[...fields.keys()].join(', ') || 'None of its own fields'} can be.`,
+    });
+  const { name, kind, values } = field;
+  return { text: name, read: values === undefined ? (node) => node[name] : placeAmong(name, values), kind, direction };
 }
+
+/** Values of an enum come in the order in which it has them. */
+const placeAmong =
+  (name: string, values: ReadonlyMap<string, number>) =>
+  (node: Node): unknown =>
+    values.get(node[name] as string);

@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor, malformedCursor } from '#subgraphs/shared/c
 import { compareNumbers, ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { AskedOrder, AskedPage, WorkedOrder } from './asked-order.ts';
 import { tooCostly, type FilterValue } from './asking.ts';
-import type { ValueKind } from './declared-types.ts';
+import type { TypeList, ValueKind } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ValueLevel } from './order-levels.ts';
 import { ConditionFailed } from './steps.ts';
@@ -27,7 +27,7 @@ export async function bySorted(
   { list, where, type, page, partial }: AskedOrder,
   levels: readonly ValueLevel[],
 ): Promise<WorkedOrder> {
-  const sorting = new Sorting(list.field, levels, page);
+  const sorting = new Sorting(list, levels, page);
   const name = `${list.field} by ${levels.map(({ text }) => text).join(', ')}`;
   const { step, end } = evaluation.begin(name, 'candidates');
   try {
@@ -81,16 +81,18 @@ class Sorting {
   size = 0;
   readonly #name: string;
   readonly #levels: readonly ValueLevel[];
+  readonly #keyKind: ValueKind;
   readonly #asked: AskedPage;
   readonly #from: Place | undefined;
   readonly #sign: number;
   #kept: Place[] = [];
 
   /** @throws CodedError `BAD_USER_INPUT` for a cursor of another list or order */
-  constructor(list: string, levels: readonly ValueLevel[], asked: AskedPage) {
+  constructor({ field, keyKind }: TypeList, levels: readonly ValueLevel[], asked: AskedPage) {
     const said = levels.map(({ text, direction }) => `${text} ${direction}`).join();
-    this.#name = `${list}:${createHash('sha256').update(said).digest('base64url').slice(0, 16)}`;
+    this.#name = `${field}:${createHash('sha256').update(said).digest('base64url').slice(0, 16)}`;
     this.#levels = levels;
+    this.#keyKind = keyKind;
     this.#asked = asked;
     this.#sign = asked.backward ? -1 : 1;
     this.#from = asked.from === null ? undefined : this.#placeOf(asked.from);
@@ -134,14 +136,18 @@ class Sorting {
       if (order !== 0) return direction === 'ASC' ? order : -order;
     }
     // Ids go the way of the last level, as in lists that stores sort.
-    const order = compareCodePoints(one.key, other.key);
+    const order = compared(one.key, other.key, this.#keyKind);
     return this.#levels.at(-1)?.direction === 'DESC' ? -order : order;
   }
 
   #placeOf(cursor: string): Place {
     const values = decodeCursor(this.#name, cursor, this.#levels.length + 1);
     const key = values.pop();
-    if (typeof key !== 'string' || values.some((value, at) => !fits(value, this.#levels[at]!.kind)))
+    if (
+      typeof key !== 'string' ||
+      !isKey(key, this.#keyKind) ||
+      values.some((value, at) => !fits(value, this.#levels[at]!.kind))
+    )
       throw malformedCursor();
     return { values, key };
   }
@@ -172,6 +178,8 @@ function fits(value: Value, kind: ValueKind): boolean {
   if (kind === 'moment' || kind === 'number') return typeof value === 'number';
   return typeof value === (kind === 'boolean' ? 'boolean' : 'string');
 }
+
+const isKey = (key: string, kind: ValueKind): boolean => (kind !== 'digits' && kind !== 'number') || DIGITS.test(key);
 
 /** What has no value counts as the largest. */
 function compared(one: Value, other: Value, kind: ValueKind): number {

@@ -395,6 +395,9 @@ describe('links across stores', () => {
         customers(orderBy: [{ invoices: COUNT, direction: DESC }, { field: ID }], first: 2) { nodes { id invoices { totalCount } } }
         invoices(where: { plan: {} }, orderBy: [{ plan: { field: NAME, direction: DESC } }, { field: TOTAL }], first: 2) { nodes { total plan { name } } }
         objects(where: { invoices: { some: { total: { lt: "1" } } } }) { nodes { key } }
+        few: customers(where: { id: { lt: "12" } }, orderBy: [{ invoices: COUNT }]) { nodes { id } }
+        tiers: customers(where: { id: { gt: "58" } }, orderBy: [{ field: TIER, direction: DESC }, { invoices: COUNT }]) { nodes { id tier } }
+        at_tier: invoices(where: { total: { in: ["0.10", "1"] } }, orderBy: [{ customer: { field: TIER, direction: DESC } }]) { nodes { total } }
         sites(orderBy: [{ invoices: COUNT, direction: DESC }], first: 1) { nodes { rowKey name } }
         at: invoices(where: { site: {} }, orderBy: [{ site: { field: NAME } }]) { nodes { total site { name } } }
         eve: invoices(where: { customer: { name: { eq: "Eve" } } }) { totalCount }
@@ -414,6 +417,16 @@ describe('links across stores', () => {
             ],
           },
           objects: { nodes: [{ key: 'a/bill.txt' }] },
+          // Ties by id, as the number that it is; values of an enum in its own order.
+          few: { nodes: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((id) => ({ id })) },
+          tiers: {
+            nodes: [
+              { id: '9007199254740993', tier: 'BASE' },
+              { id: 59, tier: 'GOLD' },
+              { id: 60, tier: 'GOLD' },
+            ],
+          },
+          at_tier: { nodes: [{ total: '0.10' }, { total: '1' }] },
           sites: { nodes: [{ rowKey: '["gold","1"]', name: 'north' }] },
           at: { nodes: [{ total: '0.10', site: { name: 'north' } }] },
           eve: { totalCount: 0 },
