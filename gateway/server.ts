@@ -301,7 +301,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       file: config.supergraphFile,
       overrides: config.subgraphUrls,
       additional: async () => {
-        const { entries, ...rest } = (await sources?.load()) ?? { entries: [], unavailable: [], files: [] };
+        const { entries, ...rest } = (await sources?.load()) ?? {
+          entries: [],
+          unavailable: [],
+          leftOut: [],
+          files: [],
+        };
         return { entries: [...(graphModel === undefined ? [] : [graphModel.entry]), ...entries], ...rest };
       },
       cacheFolder: join(config.dataDir, 'cache'),
@@ -590,6 +595,7 @@ function requestPath(path: RequestPath): Handler[] {
           subgraphs: supergraph.current.subgraphs.map(({ name }) => name),
           failure: supergraph.failure,
           unavailable: supergraph.unavailable,
+          leftOut: supergraph.leftOut,
         }),
         refused: () => limits.refused(),
         persistedOperations: () => lists?.state,

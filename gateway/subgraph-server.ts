@@ -164,7 +164,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         {
           state: () => 'ready',
           stores: () => probeAll([subgraph], config.bounds.http.probeTimeoutMs),
-          supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [] }),
+          supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [], leftOut: [] }),
         },
         asked,
       );

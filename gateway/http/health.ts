@@ -25,6 +25,8 @@ export interface HealthSources {
       readonly reason: string;
       readonly fetchedAt?: string;
     }[];
+    /** Parts of subgraphs that do not serve, since their stores do not have them. */
+    readonly leftOut: readonly { readonly subgraph: string; readonly reason: string }[];
   };
   /** The operator's lists of operations, and what was wrong with their last change; undefined where there are none. */
   persistedOperations?(): { readonly failure: string | undefined } | undefined;
@@ -68,6 +70,7 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
         states.includes('down') ||
         supergraph.failure !== undefined ||
         supergraph.unavailable.length > 0 ||
+        supergraph.leftOut.length > 0 ||
         persistedOperations?.failure !== undefined,
       stores,
       supergraph: {

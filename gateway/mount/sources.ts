@@ -41,7 +41,7 @@ export async function mountSources(
   return {
     async load() {
       try {
-        const { subgraphs, unavailable } = await sources.load();
+        const { subgraphs, unavailable, leftOut } = await sources.load();
         return {
           entries: subgraphs.map(({ name, revision, schema, typeDefs }): MadeEntry => ({
             name,
@@ -50,6 +50,7 @@ export async function mountSources(
             schema: { sdl: typeDefs, origin, executable: schema, rename: renameIn(name) },
           })),
           unavailable: unavailable.map(({ name, reason, fetchedAt }) => ({ subgraph: name, reason, fetchedAt })),
+          leftOut: leftOut.map(({ sources: names, reason }) => ({ subgraph: names.join(', '), reason })),
           files: [file],
         };
       } catch (error) {

@@ -28,15 +28,24 @@ export interface AdditionalSubgraphs {
   readonly entries: readonly MadeEntry[];
   /** Those that could not be made, or not anew. */
   readonly unavailable: readonly UnavailableSchema[];
+  /** What was to be in them, and is not. */
+  readonly leftOut: readonly LeftOut[];
   /** Files that they are made of, to look at for changes. */
   readonly files: readonly string[];
+}
+
+/** A part of a subgraph that its store does not have, or no longer. */
+export interface LeftOut {
+  readonly subgraph: string;
+  /** What, where it is said, and what to do. */
+  readonly reason: string;
 }
 
 export interface MadeEntry extends SubgraphEntry {
   readonly schema: MadeSchema;
 }
 
-const NOTHING: AdditionalSubgraphs = { entries: [], unavailable: [], files: [] };
+const NOTHING: AdditionalSubgraphs = { entries: [], unavailable: [], leftOut: [], files: [] };
 
 /** Bounds are said in `SUPERGRAPH` (gateway/bounds/supergraph.ts), with their defaults. */
 export interface SupergraphManagerOptions extends Partial<BoundValues<typeof SUPERGRAPH>>, Pick<SchemaBounds, 'tlsOf'> {
@@ -64,6 +73,8 @@ export interface SupergraphManager {
   readonly failure: string | undefined;
   /** Subgraphs that could not be asked for their schema: they serve with the last good one, or are left out. */
   readonly unavailable: readonly UnavailableSchema[];
+  /** Parts of subgraphs that do not serve, since their stores do not have them. */
+  readonly leftOut: readonly LeftOut[];
   /** Looks for changes now. Resolves once what was found serves or has failed. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -85,6 +96,7 @@ class Manager implements SupergraphManager {
   #since = '';
   #failure: string | undefined;
   #unavailable: readonly UnavailableSchema[] = [];
+  #leftOut: readonly LeftOut[] = [];
   readonly #keeper: SchemaKeeper;
   #watch: FileWatch | undefined;
   #made: AdditionalSubgraphs = NOTHING;
@@ -117,6 +129,10 @@ class Manager implements SupergraphManager {
 
   get unavailable(): readonly UnavailableSchema[] {
     return this.#unavailable;
+  }
+
+  get leftOut(): readonly LeftOut[] {
+    return this.#leftOut;
   }
 
   async start(): Promise<void> {
@@ -179,6 +195,7 @@ class Manager implements SupergraphManager {
     const { sources } = loaded;
     const unavailable = [...loaded.unavailable, ...made.unavailable];
     this.#tell(unavailable);
+    this.#tellLeftOut(made.leftOut);
     if (sources.length === 0) throw new SupergraphError(unavailable.map(({ reason }) => reason).join('\n'));
     try {
       const changed = await this.#serve(sources, subgraphs);
@@ -256,6 +273,14 @@ class Manager implements SupergraphManager {
     for (const subgraph of before.keys())
       this.#options.log.info({ subgraph }, 'The schema of the subgraph can be had again.');
     this.#unavailable = unavailable;
+  }
+
+  /** Says once what is left out. */
+  #tellLeftOut(leftOut: readonly LeftOut[]): void {
+    const before = new Set(this.#leftOut.map(({ reason }) => reason));
+    for (const { subgraph, reason } of leftOut)
+      if (!before.has(reason)) this.#options.log.warn({ subgraph, reason }, 'A part of a subgraph is left out.');
+    this.#leftOut = leftOut;
   }
 
   #files(subgraphs: readonly SubgraphEntry[]): string[] {

@@ -260,8 +260,8 @@ async function lookAtSources({ config, log, endings }: Shared, inference: Infere
   const sources = await mountSources(config, log, () => ports);
   if (sources === undefined) return {};
   endings.add(() => sources.close());
-  const { unavailable = [] } = await sources.load();
-  const findings = unavailable.map(({ subgraph, reason }): Finding => ({
+  const { unavailable = [], leftOut } = await sources.load();
+  const findings = [...unavailable, ...leftOut].map(({ subgraph, reason }): Finding => ({
     level: 'fault',
     what: `${subgraph}: ${reason}`,
   }));

@@ -14,9 +14,9 @@ import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
 import { ChangeHub } from './changes/hub.ts';
 import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
-import { buildModels } from './model/build.ts';
+import { buildWhatIsThere, type LeftOut } from './model/build.ts';
 import type { SourceSettings } from './model/format.ts';
-import type { KindName } from './model/kinds.ts';
+import { KINDS, type KindName } from './model/kinds.ts';
 import { Faults, parseSources, readSources } from './model/read.ts';
 import { buildSchema } from './schema/index.ts';
 
@@ -63,6 +63,8 @@ export interface LoadedSources {
   readonly subgraphs: readonly SourceSubgraph[];
   /** Those that cannot be asked what they hold; `servesOld` where what they said at another time serves. */
   readonly unavailable: readonly { readonly name: string; readonly reason: string; readonly fetchedAt?: string }[];
+  /** What the file says of stores that they no longer have, or that has something in its way now. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 interface Opened {
@@ -74,6 +76,8 @@ interface Opened {
 
 interface Known {
   readonly catalog: Catalog;
+  /** The last one that had all that the file said. */
+  readonly good: Catalog | undefined;
   /** Of which making of the file; of none where it is from another start. */
   readonly stamp: string | undefined;
   readonly fetchedAt: string;
@@ -86,6 +90,8 @@ export class Sources {
   /** Drivers of settings that were: what is under way may use them still, and their connections end where nobody does. */
   readonly #retired: Opened[] = [];
   readonly #catalogs = new Map<string, Known>();
+  /** What was seen last, whether it serves or not. */
+  readonly #seen = new Map<string, Known>();
   #loaded: { readonly key: string; readonly sources: LoadedSources } | undefined;
 
   constructor(config: SourcesConfig, deps: SourcesDeps) {
@@ -95,7 +101,7 @@ export class Sources {
 
   /**
    * The sources as the file has them now. A store is asked what it holds when the file was saved since, and as long as it
-   * could not be asked.
+   * could not be asked. What it says is kept once it serves: it tells what it loses later from what the file got wrong.
    * @throws CodedError `BAD_USER_INPUT` for what is wrong with the file, with every fault
    */
   async load(): Promise<LoadedSources> {
@@ -103,8 +109,8 @@ export class Sources {
     const { text, shown } = await readSources(file);
     const { mtimeMs } = await stat(file);
     const stamp = createHash('sha256').update(`${mtimeMs}\0${text}`).digest('hex');
-    const known = this.#loaded;
-    if (known?.key === stamp && known.sources.unavailable.length === 0) return known.sources;
+    const loaded = this.#loaded;
+    if (loaded?.key === stamp && loaded.sources.unavailable.length === 0) return loaded.sources;
     const parsed = parseSources(text, shown);
     const faults = new Faults(parsed);
     for (const [name, { url }] of Object.entries(parsed.data.sources))
@@ -119,25 +125,38 @@ export class Sources {
       this.#retired.push(opened);
       this.#drivers.delete(name);
       this.#catalogs.delete(name);
+      this.#seen.delete(name);
     }
     const looked = await Promise.all(
       Object.entries(parsed.data.sources).map(async ([name, settings]) => await this.#look(name, settings, stamp)),
     );
-    const catalogs = new Map(
-      looked.flatMap(({ name, catalog }) => (catalog === undefined ? [] : [[name, catalog] as const])),
+    const known = new Map(
+      looked.flatMap(({ name, known, unavailable }) =>
+        known === undefined ? [] : [[name, { ...known, away: unavailable !== undefined }] as const],
+      ),
     );
-    const models = new Map(buildModels(parsed, catalogs).map((model) => [model.source, model]));
-    const subgraphs = looked.flatMap(({ name, settings, opened, catalog }): SourceSubgraph[] => {
+    const { models: made, leftOut } = buildWhatIsThere(parsed, known);
+    const models = new Map(made.map((model) => [model.source, model]));
+    const subgraphs = looked.flatMap(({ name, settings, opened, known }): SourceSubgraph[] => {
       const model = models.get(name);
       if (model === undefined) return [];
       const schema = buildSchema(model, opened.driver, { ...this.#deps, hub: opened.hub });
       const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
-        .update(JSON.stringify([settings, catalog, model.stubs, typeDefs]))
+        .update(JSON.stringify([settings, known?.catalog, model.stubs, typeDefs]))
         .digest('hex');
       return [{ name, revision, schema, typeDefs }];
     });
-    const sources = { subgraphs, unavailable: looked.flatMap(({ unavailable }) => unavailable ?? []) };
+    for (const { name, settings, known, unavailable } of looked) {
+      if (known === undefined || unavailable !== undefined || this.#catalogs.get(name) === known) continue;
+      const isWhole = !leftOut.some((each) => each.sources.includes(name));
+      const kept = isWhole ? { ...known, good: known.catalog } : known;
+      this.#catalogs.set(name, kept);
+      await this.#keep(name, settings, kept).catch((error: unknown) =>
+        this.#deps.log(`What ${name} says of itself cannot be kept.`, error),
+      );
+    }
+    const sources = { subgraphs, unavailable: looked.flatMap(({ unavailable }) => unavailable ?? []), leftOut };
     this.#loaded = { key: stamp, sources };
     return sources;
   }
@@ -158,20 +177,29 @@ export class Sources {
     const opened = await this.#open(name, settings);
     const { driver } = opened;
     const kept = this.#catalogs.get(name) ?? (await this.#read(name, settings));
-    if (kept?.stamp === stamp) return { name, settings, opened, catalog: kept.catalog };
+    if (kept?.stamp === stamp) return { name, settings, opened, known: kept };
+    const seen = this.#seen.get(name);
+    if (seen?.stamp === stamp) return { name, settings, opened, known: { ...seen, good: kept?.good } };
     try {
+      // Clients of stores take what is no URL for the name of a database, or of a host.
+      if (
+        !(KINDS[settings.kind].schemes as readonly string[]).some((scheme) => this.#urlOf(settings).startsWith(scheme))
+      )
+        throw new CodedError(
+          'STORE_UNAVAILABLE',
+          `${settings.url} holds no URL of a store of the kind ${settings.kind}.`,
+          {
+            hint: `Such URLs begin with ${KINDS[settings.kind].schemes.join(' or ')}`,
+          },
+        );
       const catalog = await driver.introspect(settings.schemas);
-      const known = { catalog, stamp, fetchedAt: new Date().toISOString() };
-      this.#catalogs.set(name, known);
-      await this.#keep(name, settings, known).catch((error: unknown) =>
-        this.#deps.log(`What ${name} says of itself cannot be kept.`, error),
-      );
-      return { name, settings, opened, catalog };
+      const known = { catalog, good: kept?.good, stamp, fetchedAt: new Date().toISOString() };
+      this.#seen.set(name, known);
+      return { name, settings, opened, known };
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       const reason = messageWithHint(error);
-      const { fetchedAt, catalog } = kept ?? {};
-      return { name, settings, opened, catalog, unavailable: { name, reason, fetchedAt } };
+      return { name, settings, opened, known: kept, unavailable: { name, reason, fetchedAt: kept?.fetchedAt } };
     }
   }
 
@@ -183,12 +211,13 @@ export class Sources {
     if (open !== undefined) {
       this.#retired.push(open);
       this.#catalogs.delete(name);
+      this.#seen.delete(name);
     }
     const driver = await OPEN[kind]({
       ...this.#config,
       name,
       variable: url,
-      url: () => this.#config.valueOf(url) ?? '',
+      url: () => this.#urlOf(settings),
       preparedStatements,
       onIdleError: (error) => this.#deps.log(`A connection to the source ${name} broke; the pool replaces it.`, error),
     });
@@ -197,21 +226,28 @@ export class Sources {
     return opened;
   }
 
+  #urlOf({ url }: SourceSettings): string {
+    return this.#config.valueOf(url) ?? '';
+  }
+
   /** Replaces what is kept as a whole, so that nobody reads half of it. */
-  async #keep(name: string, settings: SourceSettings, { catalog, fetchedAt }: Known): Promise<void> {
+  async #keep(name: string, settings: SourceSettings, { catalog, good, fetchedAt }: Known): Promise<void> {
     await mkdir(this.#config.cacheFolder, { recursive: true });
     const path = this.#path(name, settings);
-    await writeFile(`${path}.${process.pid}`, JSON.stringify({ catalog, fetchedAt }));
+    await writeFile(
+      `${path}.${process.pid}`,
+      JSON.stringify({ catalog, fetchedAt, ...(good === catalog ? {} : { good: good ?? null }) }),
+    );
     await rename(`${path}.${process.pid}`, path);
   }
 
   async #read(name: string, settings: SourceSettings): Promise<Known | undefined> {
     try {
-      const { catalog, fetchedAt } = JSON.parse(await readFile(this.#path(name, settings), 'utf8')) as Omit<
+      const { catalog, fetchedAt, good } = JSON.parse(await readFile(this.#path(name, settings), 'utf8')) as Pick<
         Known,
-        'stamp'
-      >;
-      return { catalog, fetchedAt, stamp: undefined };
+        'catalog' | 'fetchedAt'
+      > & { good?: Catalog | null };
+      return { catalog, fetchedAt, good: good === undefined ? catalog : (good ?? undefined), stamp: undefined };
     } catch {
       return undefined; // Never kept, or by another version: the store is asked.
     }

@@ -75,7 +75,7 @@ function placeOf(
   }
   const source = sources.get(name);
   if (source === undefined) return undefined;
-  const end = endOf({ drafts: source.drafts, fault: (_, message) => fault(`${name}: ${message}`) }, rest, []);
+  const end = endOf({ ...source, fault: (_, message) => fault(`${name}: ${message}`) }, rest, []);
   return end && { source, ...end };
 }
 

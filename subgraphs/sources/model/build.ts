@@ -1,7 +1,7 @@
 /** The model of a source: what the store says of itself, as the operator's file would have it. */
 import { PAGE } from '#subgraphs/shared/connections.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
-import type { YamlFile } from '#subgraphs/shared/yaml-file.ts';
+import type { YamlFile, YamlPath } from '#subgraphs/shared/yaml-file.ts';
 import type { Catalog, CatalogColumn, CatalogTable, OrderLevel, RelationColumn } from '../driver.ts';
 import { linkAcross } from './across.ts';
 import { declared } from './declared.ts';
@@ -19,7 +19,7 @@ import {
 } from './model.ts';
 import { mutationsOf } from './mutations.ts';
 import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
-import { Faults } from './read.ts';
+import { Faults, throwFaults, type Fault } from './read.ts';
 import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
 
 /**
@@ -28,11 +28,94 @@ import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
  * @throws CodedError `BAD_USER_INPUT` with every fault, each with file and line
  */
 export function buildModels(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<string, Catalog>): SourceModel[] {
-  const faults = new Faults(file);
-  const sources = [...catalogs].map(([name, catalog]) => new ModelBuilder(name, file, catalog, faults).build());
-  faults.throwIfAny();
-  linkAcross(file.data, new Map(sources.map((source) => [source.name, source])), faults);
-  faults.throwIfAny();
+  const built = attempt(file, catalogs);
+  throwFaults(built.own);
+  throwFaults(built.across);
+  return built.models();
+}
+
+/** What is known of a source. */
+export interface Known {
+  /** What it holds now; where it cannot be asked, what it held when it could. */
+  readonly catalog: Catalog;
+  /** What it held when all that the file said then was there; undefined where nothing is known of that. */
+  readonly good: Catalog | undefined;
+  /** Whether it cannot be asked now. */
+  readonly away: boolean;
+}
+
+/** What of the file is not served, since a store does not have it, or has something that is in its way. */
+export interface LeftOut {
+  /** The sources that it concerns. */
+  readonly sources: readonly string[];
+  /** With file and line, and what to do. */
+  readonly reason: string;
+}
+
+/**
+ * {@link buildModels}, but that what stores have lost or gained since they were last as the file has them costs that type, field, link
+ * or subscription alone. A fault is the file's where there would be one with what the stores held then, or where nothing
+ * is known of that; of a store that cannot be asked it is not known.
+ * @throws CodedError `BAD_USER_INPUT` with every fault of the file
+ */
+export function buildWhatIsThere(
+  file: YamlFile<SourcesFile>,
+  known: ReadonlyMap<string, Known>,
+): { readonly models: SourceModel[]; readonly leftOut: readonly LeftOut[] } {
+  const of = (catalogOf: (of: Known) => Catalog) => new Map([...known].map(([name, each]) => [name, catalogOf(each)]));
+  const first = attempt(
+    file,
+    of(({ catalog }) => catalog),
+  );
+  if (first.own.length === 0 && first.across.length === 0) return { models: first.models(), leftOut: [] };
+  const before = attempt(
+    file,
+    of(({ good, catalog }) => good ?? catalog),
+  );
+  // What has come since takes no name from what was there.
+  const now = attempt(
+    file,
+    of(({ good, catalog }) => knownFirst(catalog, good)),
+  );
+  const faulty = new Set([...before.own, ...before.across].map(({ path }) => JSON.stringify(path)));
+  const isOfFile = ({ path, ofStore }: Fault): boolean =>
+    !ofStore &&
+    faulty.has(JSON.stringify(path)) &&
+    !sourcesOf(file.data, path).some((name) => known.get(name)?.away === true);
+  throwFaults(now.own.filter(isOfFile));
+  throwFaults(now.across.filter(isOfFile));
+  return {
+    models: now.models().filter(({ types }) => types.length > 0),
+    leftOut: [...now.own, ...now.across].map(({ path, told }) => ({
+      sources: sourcesOf(file.data, path),
+      reason: told,
+    })),
+  };
+}
+
+function knownFirst(catalog: Catalog, good: Catalog | undefined): Catalog {
+  const ids = new Set(good?.tables.map(({ id }) => id));
+  const isNew = ({ id }: CatalogTable): number => (ids.has(id) ? 0 : 1);
+  return { ...catalog, tables: [...catalog.tables].sort((one, other) => isNew(one) - isNew(other)) };
+}
+
+/** The sources that a place in the file is about. */
+function sourcesOf({ sources, links = [] }: SourcesFile, [top, at]: YamlPath): string[] {
+  if (top === 'sources') return [String(at)];
+  const link = top === 'links' ? links[Number(at)] : undefined;
+  const ends = link === undefined ? [] : [link.from, link.to].map((end) => end.slice(0, end.indexOf('.')));
+  return ends.filter((name) => Object.hasOwn(sources, name));
+}
+
+/** What can be made of the file: what has a fault is not in it. Faults of links between stores may come of those before. */
+function attempt(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<string, Catalog>) {
+  const [own, across] = [new Faults(file), new Faults(file)];
+  const sources = [...catalogs].map(([name, catalog]) => new ModelBuilder(name, file, catalog, own).build());
+  linkAcross(file.data, new Map(sources.map((source) => [source.name, source])), across);
+  return { own: own.all, across: across.all, models: () => modelsOf(sources) };
+}
+
+function modelsOf(sources: readonly DraftSource[]): SourceModel[] {
   return sources.map(({ name, drafts, enums, stubs }) => ({
     source: name,
     types: [...drafts.values()].map(({ type, relation, mutations, changes }) => ({
@@ -83,6 +166,8 @@ class ModelBuilder {
   readonly #names = new Map<string, string>();
   readonly #roots = new Map<string, string>();
   readonly #enums = new Map<string, ModelEnum>();
+  /** Tables, as the file may name them, and enums that have a fault. */
+  readonly #refused = new Set<string>();
 
   constructor(source: string, file: YamlFile<SourcesFile>, catalog: Catalog, faults: Faults) {
     this.#source = source;
@@ -102,37 +187,42 @@ class ModelBuilder {
         `there is no table or view ${JSON.stringify(named)} that may be read in ${schemas.join(', ') || 'the database of its URL'}.${meant === undefined ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
       );
     }
-    const drafts = this.#catalog.tables.flatMap((table) => this.#draft(table) ?? []);
-    if (drafts.length === 0)
+    const drafts = this.#catalog.tables.flatMap((table) => {
+      const draft = this.#draft(table);
+      if (draft === undefined && types[this.#pathOf(table)]?.hide !== true) this.#refused.add(table.id).add(table.name);
+      return draft ?? [];
+    });
+    if (drafts.length === 0 && this.#refused.size === 0)
       this.#fault(
         ['schemas'],
         `there is no table or view that may be read in ${schemas.join(', ') || 'the database of its URL'}. Name other schemas, or grant the user what is in them.`,
       );
     const linked: Linked = {
       drafts: new Map(drafts.map((draft) => [draft.table.id, draft])),
+      refused: this.#refused,
       links: this.#settings.links ?? [],
       fault: (path, message) => this.#fault(path, message),
     };
     addLinks(linked);
     for (const draft of drafts) {
-      this.#checkFields(draft.type, draft.table, draft.settings);
       const { kind } = this.#settings;
-      const faultOf = (what: string) => (message: string) =>
-        this.#fault(['types', this.#pathOf(draft.table), what], message);
+      const faultOf = (what: string) => (message: string, ofStore?: boolean) =>
+        this.#fault(['types', this.#pathOf(draft.table), what], message, ofStore);
       draft.mutations = mutationsOf(kind, draft, faultOf('mutations'));
       draft.changes = changesOf(kind, draft, faultOf('changes'));
     }
     return {
       name: this.#source,
       drafts: linked.drafts,
+      refused: this.#refused,
       enums: this.#enums,
       names: this.#names,
       stubs: new Map(),
     };
   }
 
-  #fault(path: readonly (string | number)[], message: string): void {
-    this.#faults.add(['sources', this.#source, ...path], `${this.#source}: ${message}`);
+  #fault(path: readonly (string | number)[], message: string, ofStore?: boolean): void {
+    this.#faults.add(['sources', this.#source, ...path], `${this.#source}: ${message}`, ofStore);
   }
 
   /** The name in the file, as it is or would be written. */
@@ -148,8 +238,14 @@ class ModelBuilder {
     if (settings.hide === true) return undefined;
     const at = ['types', path];
     const tenancy = this.#tenancy(table, settings, at);
+    // Whose rows they are is not known: nobody sees them.
+    if (tenancy === undefined) return undefined;
     const tenant = tenantColumn(table, tenancy);
     const columns = this.#columns(table, settings, tenant?.name, at);
+    if (columns.length === 0) {
+      this.#fault(at, `${table.id} has no column that is shown. Hide the type, or show one.`);
+      return undefined;
+    }
     const fieldOf = new Map(columns.map(({ column, model }) => [column.name, model.field]));
     const own = prefix + typeName(itemName(table.name));
     const name = settings.name ?? own;
@@ -176,13 +272,17 @@ class ModelBuilder {
       aggregate,
       vectors: vectors.length,
     });
+    const roots = [
+      list,
+      ...(aggregate ? [`${list}Aggregate`] : []),
+      ...(vectors.length > 0 ? [`${list}Nearest`] : []),
+      ...(followed ? [`${list}Changed`] : []),
+      ...(key.length > 0 ? [item] : []),
+    ];
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
-      this.#take(this.#roots, list, table.id, at, 'root field') &&
-      (!aggregate || this.#take(this.#roots, `${list}Aggregate`, table.id, at, 'root field'));
-    if (free && vectors.length > 0) this.#take(this.#roots, `${list}Nearest`, table.id, at, 'root field');
-    if (free && followed) this.#take(this.#roots, `${list}Changed`, table.id, at, 'root field');
-    if (free && key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
+      roots.every((root) => this.#take(this.#roots, root, table.id, at, 'root field'));
+    if (!free) return undefined;
     const { limits = {} } = settings;
     const max = limits.max ?? Math.max(PAGE.max, limits.default ?? 0);
     const rows =
@@ -252,6 +352,7 @@ class ModelBuilder {
         at,
         `${table.id} has no column ${JSON.stringify(tenancy.column)} to name the tenant of its rows. Say another \`tenancy\` for it (\`shared\`, where every tenant may read it), or hide it.`,
       );
+      return undefined;
     }
     return tenancy;
   }
@@ -273,19 +374,20 @@ class ModelBuilder {
       const place = [...at, 'columns', column.name];
       const field = name ?? fieldName(column.name);
       const taken = fields.get(field);
+      const refuse = (message: string): [] => {
+        this.#fault(place, message);
+        return [];
+      };
       if (field === '')
-        this.#fault(
-          place,
+        return refuse(
           `the name of the column ${JSON.stringify(column.name)} of ${table.id} has nothing that GraphQL's names may have. Give it a \`name\`, or hide it.`,
         );
-      else if (taken !== undefined)
-        this.#fault(
-          place,
+      if (taken !== undefined)
+        return refuse(
           `the columns ${taken} and ${column.name} of ${table.id} would both be the field ${field}. Give one a \`name\`, or hide it.`,
         );
-      else if (RESERVED_FIELDS.has(field))
-        this.#fault(
-          place,
+      if (RESERVED_FIELDS.has(field))
+        return refuse(
           `the column ${column.name} of ${table.id} would be the field ${field}, which filters have for themselves. Give it a \`name\`, or hide it.`,
         );
       fields.set(field, column.name);
@@ -331,9 +433,12 @@ class ModelBuilder {
       names.add(own);
       return { name: own, value };
     });
-    [name, `${name}Filter`, `${name}ListFilter`].every((type) =>
-      this.#take(this.#names, type, `the enum ${id}`, at, 'type'),
-    );
+    if (this.#refused.has(id)) return undefined;
+    const made = [name, `${name}Filter`, `${name}ListFilter`];
+    if (!made.every((type) => this.#take(this.#names, type, `the enum ${id}`, at, 'type'))) {
+      this.#refused.add(id);
+      return undefined;
+    }
     const model = { name, description: found.comment ?? `One of the values of \`${id}\`.`, values };
     this.#enums.set(id, model);
     return model;
@@ -382,11 +487,6 @@ class ModelBuilder {
       path,
       `${table.id} has no column ${JSON.stringify(name)} that is shown.${meant === undefined || meant === name ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
     );
-  }
-
-  #checkFields({ columns, name }: Draft['type'], table: CatalogTable, _: TypeSettings): void {
-    if (columns.length === 0)
-      this.#fault(['types', this.#pathOf(table)], `${name} has no column that is shown. Hide the type, or show one.`);
   }
 }
 

@@ -17,12 +17,12 @@ export function whyUnrecorded({ id, kind, policies }: CatalogTable): string | un
 export function changesOf(
   kind: KindName,
   { table, settings, relation, type, fieldOf, tenant }: Draft,
-  fault: (message: string) => void,
+  fault: (message: string, ofStore?: boolean) => void,
 ): ModelChanges | undefined {
   const { changes } = settings;
   if (changes === undefined) return undefined;
-  const refuse = (message: string): undefined => {
-    fault(message);
+  const refuse = (message: string, ofStore?: boolean): undefined => {
+    fault(message, ofStore);
     return undefined;
   };
   if (changes === 'log') {
@@ -42,6 +42,8 @@ export function changesOf(
         table.logged === undefined
           ? `the database records no changes of ${table.id}. Run what \`npm run -s sources:changes\` prints, as its owner, and save the file again.`
           : `the database records changes of ${table.id} without ${missing.join(', ')}. Run what \`npm run -s sources:changes\` prints once more, as its owner, and save the file again.`,
+        // The file cannot know of columns that come.
+        table.logged !== undefined,
       );
     return { kind: 'log' };
   }

@@ -42,6 +42,8 @@ export interface DraftSource {
   readonly name: string;
   /** By the table's id. */
   readonly drafts: ReadonlyMap<string, Draft>;
+  /** Tables of which it is told already what is wrong, by name and by id. */
+  readonly refused: ReadonlySet<string>;
   readonly enums: ReadonlyMap<string, ModelEnum>;
   /** All names of types that it has, and what is made of them. */
   readonly names: ReadonlyMap<string, string>;

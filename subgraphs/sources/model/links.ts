@@ -8,6 +8,8 @@ import { fieldName, linkName, typeName } from './names.ts';
 export interface Linked {
   /** By the table's id. */
   readonly drafts: ReadonlyMap<string, Draft>;
+  /** Tables of which it is told already what is wrong, by name and by id. */
+  readonly refused: ReadonlySet<string>;
   /** Of the file. */
   readonly links: readonly LinkSettings[];
   readonly fault: (path: readonly (string | number)[], message: string) => void;
@@ -186,7 +188,7 @@ export const columnOf = ({ table }: Draft, name: string) => table.columns.find((
  * @param withTenant whether the tenant, which need not be shown, may be one of several columns: that of both ends is equal anyway
  */
 export function endOf(
-  { drafts, fault }: Pick<Linked, 'drafts' | 'fault'>,
+  { drafts, refused, fault }: Pick<Linked, 'drafts' | 'refused' | 'fault'>,
   end: string,
   at: readonly (string | number)[],
   withTenant = false,
@@ -198,6 +200,7 @@ export function endOf(
     parenthesis === null ? [end.slice(point + 1)] : parenthesis[2]!.split(',').map((column) => column.trim());
   const draft = [...drafts.values()].find(({ table }) => table.id === name || table.name === name);
   if (draft === undefined) {
+    if (refused.has(name)) return undefined;
     const [meant] = likeliest(
       name,
       [...drafts.values()].map(({ table }) => table.name),

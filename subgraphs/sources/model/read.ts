@@ -8,24 +8,42 @@ import { Format, type SourcesFile } from './format.ts';
 
 export const HINT = 'What may stand in the file is in docs/sources.md.';
 
+/** Something in the file that does not fit. */
+export interface Fault {
+  readonly path: YamlPath;
+  /** With file and line: what is wrong, and what to do. */
+  readonly told: string;
+  /** Whether it is the store's doing, whatever the file says. */
+  readonly ofStore: boolean;
+}
+
 /** Gathers what is wrong, so that nobody has to mend faults one by one. */
 export class Faults {
-  readonly #told: string[] = [];
+  readonly #all: Fault[] = [];
   readonly #file: YamlFile<unknown>;
 
   constructor(file: YamlFile<unknown>) {
     this.#file = file;
   }
 
-  /** @param message what is wrong, and what to do */
-  add(path: YamlPath, message: string): void {
-    this.#told.push(`${this.#file.at(path)}: ${message}`);
+  get all(): readonly Fault[] {
+    return this.#all;
+  }
+
+  /** @param message what is wrong, and what to do @param ofStore see {@link Fault} */
+  add(path: YamlPath, message: string, ofStore = false): void {
+    this.#all.push({ path, told: `${this.#file.at(path)}: ${message}`, ofStore });
   }
 
   /** @throws CodedError `BAD_USER_INPUT` with every fault */
   throwIfAny(): void {
-    if (this.#told.length > 0) throw invalid(this.#told);
+    throwFaults(this.#all);
   }
+}
+
+/** @throws CodedError `BAD_USER_INPUT` with every fault, where there are any */
+export function throwFaults(faults: readonly Fault[]): void {
+  if (faults.length > 0) throw invalid(faults.map(({ told }) => told));
 }
 
 const invalid = (faults: readonly string[]) =>

@@ -179,8 +179,20 @@ describe('a store of the operator’s own', () => {
         extensions: { code: 'STORE_UNAVAILABLE', hint: expect.stringContaining('SOURCES') },
       },
     ]);
-    expect(await save(`${FILE()}\n`)).toBeUndefined();
+    expect(
+      await save(FILE('    types:\n      orders: { columns: { note: { description: Ours. } } }\n')),
+    ).toBeUndefined();
     expect((await post('{ orders { nodes { remark } } }')).errors).toBeUndefined();
+    // What the file says of it is told where the state of the server is.
+    const ready = await (await fetch(`${it.url}/health/ready`)).json();
+    expect(ready).toMatchObject({
+      degraded: true,
+      supergraph: {
+        leftOut: [{ subgraph: 'shop', reason: expect.stringMatching(/sources\.yaml:7: .*no column "note"/) }],
+      },
+    });
+    expect(await save(`${FILE()}\n`)).toBeUndefined();
+    expect(it.server.supergraph.leftOut).toEqual([]);
     await client.query('ALTER TABLE orders RENAME COLUMN remark TO note');
     await client.end();
     expect(await save(FILE())).toBeUndefined();
