@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import type { Config } from '#gateway/config/config.ts';
+import { readPairs } from '#gateway/config/pairs.ts';
 import { tlsOf } from '#gateway/config/remote-subgraphs.ts';
 import { ANY_TLS } from '#gateway/config/tls.ts';
 import type { Endings } from '#gateway/endings.ts';
@@ -22,6 +23,7 @@ import type { Examination, Finding } from '#subgraphs/shared/examination.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { StoreHealth, Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import { lookAtIssuer, lookAtSupergraph, lookAtTelemetry } from './beside.ts';
 import { DOCTOR } from './bounds.ts';
 import { failure, type Check, type Looked } from './diagnosis.ts';
 
@@ -136,6 +138,17 @@ export function checksOf(config: Config, isEmbedded: boolean, log: Logger, endin
       what: stores.sources,
       look: () => lookAtSources(shared, inference),
     },
+    { store: 'supergraph', what: config.supergraphFile, look: () => lookAtSupergraph(config) },
+    config.oidc !== undefined && {
+      store: 'issuer',
+      what: config.oidc.issuer,
+      look: () => lookAtIssuer(config),
+    },
+    config.telemetry.otlp !== undefined && {
+      store: 'telemetry',
+      what: where(config.telemetry.otlp.endpoint),
+      look: () => lookAtTelemetry(config, readPairs(config.current.value('OTEL_EXPORTER_OTLP_HEADERS') ?? '') ?? {}),
+    },
     { store: 'disk', what: config.dataDir, look: () => lookAtDisk(config.dataDir) },
     ...Object.entries(subgraphUrls).map(
       ([name, url]) =>
@@ -148,6 +161,9 @@ export function checksOf(config: Config, isEmbedded: boolean, log: Logger, endin
   ];
   return checks.filter((check) => check !== false);
 }
+
+/** What is wrong there is told of PostgreSQL itself. */
+const WAITS = 'It was not looked at: it stands in PostgreSQL, which does not answer or lacks migrations.';
 
 const MADE_LATER: Looked = { examination: { facts: ['made by the first start'], findings: [] } };
 
@@ -245,8 +261,12 @@ type Inference = () => Promise<{ readonly ports: Partial<Ports> }>;
 async function lookAtVectors({ config, migrated, mounted }: Shared, inference: Inference): Promise<Looked> {
   const { qdrant } = config.stores;
   const postgres = qdrant === undefined ? await migrated() : undefined;
-  // What is wrong there is told of PostgreSQL itself.
-  if (qdrant === undefined && postgres === undefined) return { examination: { findings: [] } };
+  if (qdrant === undefined && postgres === undefined)
+    return {
+      examination: {
+        findings: [{ level: 'warning', what: WAITS, remedy: 'Mend what is said of relational first, and look again.' }],
+      },
+    };
   const { ports } = await inference().catch((): { ports: Partial<Ports> } => ({ ports: {} }));
   const embedder = ports.embedder ?? {
     model: undefined,

@@ -12,6 +12,9 @@ import { MIGRATIONS } from '#gateway/mount/migrations.ts';
 import { openStores } from '#ops/reconcile/open-stores.ts';
 import { doctorCommand } from '#ops/doctor/command.ts';
 import { diagnose, type Diagnosis } from '#ops/doctor/diagnosis.ts';
+import { startIssuer } from '#tests/gateway/issuer.ts';
+import { startOtlpReceiver } from '#tests/setup/otlp-receiver.ts';
+import { freePort } from '#tests/stores/provision/server.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 
 const CANARY = 'Canary-7f3a-secret-0123456789-0123456789';
@@ -214,6 +217,51 @@ test('sources: a file that cannot be, and a store of it that is away', async () 
   expect(text(away.of('sources'))).toMatch(/shop/);
 });
 
+test('vectors that stand in a PostgreSQL that is away are not called well', async () => {
+  const { of } = await look({ DATABASE_URL: 'postgres://u@127.0.0.1:1/d' });
+  expect(of('vector')).toMatchObject({ state: 'warning' });
+  expect(text(of('vector'))).toMatch(/stands in PostgreSQL.*Mend what is said of relational/);
+});
+
+test('a variable for a subgraph that the file does not have', async () => {
+  const off = { DATABASE_URL: 'off', S3_ENDPOINT: 'off', OPENAI_BASE_URL: 'off' };
+  const { code, of } = await look({ ...off, SUBGRAPH_GRAHP_URL: 'http://127.0.0.1:1/graphql' });
+  expect(code).toBe(0);
+  expect(text(of('supergraph'))).toMatch(
+    /^SUBGRAPH_GRAHP_URL is set, and .*supergraph\.yaml has no subgraph of that name.* It has relational, graph/,
+  );
+});
+
+test('the issuer: its keys, a page in its place, another issuer, none', async () => {
+  await using issuer = await startIssuer();
+  const off = { DATABASE_URL: 'off', S3_ENDPOINT: 'off', OPENAI_BASE_URL: 'off' };
+  const at = async (url: string) =>
+    (await look({ ...off, OIDC_ISSUER: url, OIDC_AUDIENCE: 'tributary', ALLOWED_HOSTS: 'localhost' })).of('issuer');
+  expect(await at(issuer.url)).toMatchObject({ state: 'ok', facts: ['1 key'] });
+  expect(text(await at(`http://127.0.0.1:${portOf(page)}`))).toMatch(/not valid JSON.*Check OIDC_ISSUER/);
+  expect(text(await at(issuer.url.replace('127.0.0.1', 'localhost')))).toMatch(/another issuer.*to the letter/);
+  expect(text(await at(`http://127.0.0.1:${await freePort()}`))).toMatch(/ECONNREFUSED.*Check OIDC_ISSUER/);
+});
+
+test('what takes telemetry: with its header, and not; nothing is left there', async () => {
+  await using receiver = await startOtlpReceiver();
+  const off = { DATABASE_URL: 'off', S3_ENDPOINT: 'off', OPENAI_BASE_URL: 'off' };
+  const at = async (url: string) =>
+    (
+      await look({
+        ...off,
+        OTEL_EXPORTER_OTLP_ENDPOINT: url,
+        OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${CANARY}`,
+        OTEL_LOGS_EXPORTER: 'otlp',
+      })
+    ).of('telemetry');
+  expect(await at(receiver.url)).toMatchObject({ state: 'ok', facts: ['traces', 'metrics', 'logs'] });
+  expect(receiver.authorizations).toEqual(Array(3).fill(`Bearer ${CANARY}`));
+  expect([receiver.spans, receiver.metrics, receiver.logs]).toEqual([[], [], []]);
+  expect(text(await at(`${receiver.url}/elsewhere`))).toMatch(/answers 404 to traces.*OTEL_TRACES_EXPORTER=none/);
+  expect(text(await at(`http://127.0.0.1:${await freePort()}`))).toMatch(/cannot be reached for logs: .*ECONNREFUSED/);
+});
+
 test('stores that are off are not looked at', async () => {
   const { output, errors } = await run({
     DATABASE_URL: 'off',
@@ -222,7 +270,7 @@ test('stores that are off are not looked at', async () => {
     OPENAI_BASE_URL: 'off',
   });
   expect(errors).toBe('');
-  expect(output).toMatch(/^ok +disk: .*$/);
+  expect(output).toMatch(/^ok +supergraph: .*\nok +disk: .*$/);
 });
 
 test('a clock that is wrong is told', async () => {
