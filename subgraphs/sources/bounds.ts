@@ -140,6 +140,16 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   conditionDepth: { what: 'Their deepest nesting, links to other rows included.', unit: 'levels', default: 8 },
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
+  jsonParts: {
+    what: 'The most values of JSON, those within others included, that one condition compares with in a MariaDB, a SQLite or a ClickHouse, which compare them one by one.',
+    unit: 'values',
+    default: 200,
+  },
+  jsonPlaces: {
+    what: 'The most keys of a path into JSON of a MariaDB that may be places in lists, such as `0`, or begin with `-`: it looks at each in several ways.',
+    unit: 'keys',
+    default: 3,
+  },
   pathKeys: { what: 'The most keys in a path into JSON.', unit: 'keys', default: 12 },
   orderFields: { what: 'The most fields that one order names.', unit: 'fields', default: 5 },
   answerCharacters: { what: "How much of a refusing store's answer the log has.", unit: 'characters', default: 500 },

@@ -33,6 +33,8 @@ export interface CatalogColumn extends ValueType {
   readonly loose?: boolean;
   /** Whether filters do not know it, although they know its kind. */
   readonly unfiltered?: boolean;
+  /** Whether rows are not grouped by it, although filters know it. */
+  readonly ungrouped?: boolean;
   /** Whether the store has a value where a new row says none. */
   readonly default?: boolean;
   /** Whether only the store says its values. */

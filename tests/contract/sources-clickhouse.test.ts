@@ -3,6 +3,7 @@ import { createClickhouseSource } from '#subgraphs/sources/drivers/clickhouse/in
 import { createClickhouseDatabase } from '#tests/setup/clickhouse.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeJson } from './sources-json.ts';
 import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 
@@ -78,6 +79,28 @@ describe.skipIf(!process.env['TEST_CLICKHOUSE_URL'])('ClickHouse (TEST_CLICKHOUS
         }
       },
     },
+  );
+
+  describeJson(
+    'clickhouse',
+    async (rows) => {
+      const database = await createClickhouseDatabase();
+      await database.run('CREATE TABLE notes (id Int32, tenant_id String, data JSON) ENGINE = MergeTree ORDER BY id;');
+      // As texts, so that numbers keep their digits.
+      for (const { id, tenant_id: tenant, data } of rows)
+        await database.client.command({
+          query: `INSERT INTO notes FORMAT JSONEachRow {"id":${id},"tenant_id":"${tenant}","data":${data}}`,
+        });
+      const driver = createClickhouseSource(shopOptions(database.url));
+      return {
+        driver,
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await database[Symbol.asyncDispose]();
+        },
+      };
+    },
+    { whole: false, nulls: false },
   );
 
   describeLists(

@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
 import { createMariadbDatabase } from '#tests/setup/mariadb.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeJson } from './sources-json.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
@@ -51,6 +52,21 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
       collated: (text) => text.replaceAll('ß', 's').normalize('NFD').replace(/\p{M}/gu, '').toUpperCase(),
     },
   );
+
+  describeJson('mariadb', async (rows) => {
+    const database = await createMariadbDatabase();
+    await database.client.query('CREATE TABLE notes (id int PRIMARY KEY, tenant_id varchar(20) NOT NULL, data json)');
+    for (const { id, tenant_id: tenant, data } of rows)
+      await database.client.execute('INSERT INTO notes VALUES (?, ?, ?)', [id, tenant, data]);
+    const driver = await createMariadbSource(shopOptions(database.url));
+    return {
+      driver,
+      async [Symbol.asyncDispose]() {
+        await driver.close();
+        await database[Symbol.asyncDispose]();
+      },
+    };
+  });
 
   describeWrites('mariadb', async () => {
     const database = await createMariadbDatabase();

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeJson } from './sources-json.ts';
 import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
@@ -52,6 +53,24 @@ describeLists('postgres', async (rows) => {
   );
   for (const { id, tenant_id: tenant, tags, counts } of rows)
     await client.query('INSERT INTO notes VALUES ($1, $2, $3, $4)', [id, tenant, tags, counts]);
+  await client.end();
+  const driver = createPostgresSource(shopOptions(database.url));
+  return {
+    driver,
+    async [Symbol.asyncDispose]() {
+      await driver.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+});
+
+describeJson('postgres', async (rows) => {
+  const database = await createTestDatabase();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  await client.query('CREATE TABLE notes (id int PRIMARY KEY, tenant_id text NOT NULL, data jsonb)');
+  for (const { id, tenant_id: tenant, data } of rows)
+    await client.query('INSERT INTO notes VALUES ($1, $2, $3)', [id, tenant, data]);
   await client.end();
   const driver = createPostgresSource(shopOptions(database.url));
   return {

@@ -1,5 +1,6 @@
 import { createSqliteFile, openSqlite } from '#tests/setup/sqlite.ts';
 import { describeSource } from './sources-driver.ts';
+import { describeJson } from './sources-json.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 
 describeSource(
@@ -40,3 +41,18 @@ describeSource(
 `,
   },
 );
+
+describeJson('sqlite', async (rows) => {
+  const file = await createSqliteFile();
+  file.client.exec('CREATE TABLE notes (id integer PRIMARY KEY, tenant_id text NOT NULL, data json)');
+  const insert = file.client.prepare('INSERT INTO notes VALUES (?, ?, ?)');
+  for (const { id, tenant_id: tenant, data } of rows) insert.run(id, tenant, data);
+  const driver = openSqlite(file.url);
+  return {
+    driver,
+    async [Symbol.asyncDispose]() {
+      await driver.close();
+      await file[Symbol.asyncDispose]();
+    },
+  };
+});

@@ -10,7 +10,7 @@ import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
 import {
-  isFilterable,
+  isGrouped,
   isSortable,
   type ModelColumn,
   type ModelEnum,
@@ -263,7 +263,7 @@ class ModelBuilder {
     const list = settings.list ?? (named === undefined ? prefixed(listName(table.name)) : listName(settings.name!));
     // What is made of a name that is taken is taken too: one fault says it.
     const models = columns.map(({ model }) => model);
-    const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isFilterable);
+    const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isGrouped);
     const followed = settings.changes !== undefined;
     const vectors = this.#vectors(table, settings, at);
     const made = typesMadeOf(name, {
@@ -398,6 +398,7 @@ class ModelBuilder {
         list: column.list,
         nullable,
         ...(column.unfiltered === true ? { unfiltered: true } : {}),
+        ...(column.ungrouped === true ? { ungrouped: true } : {}),
         enum: column.enum === undefined ? undefined : this.#enum(column.enum, at),
         description: describe(column, description, nullable),
       };

@@ -16,6 +16,8 @@ export interface ModelColumn {
   readonly nullable: boolean;
   /** Whether filters do not know it. */
   readonly unfiltered?: boolean;
+  /** Whether rows are not grouped by it. */
+  readonly ungrouped?: boolean;
   readonly enum: ModelEnum | undefined;
   readonly description: string;
 }
@@ -149,7 +151,10 @@ export function lookupKey(type: Keyed & { readonly links: readonly { readonly fi
 /** Whether its rows have a field of their whole key. */
 export const hasRowKey = (type: ModelType): boolean => type.linkedAcross && lookupKey(type) === ROW_KEY;
 
-/** Whether filters know it, and rows are grouped and measured by it. */
+/** Whether rows are grouped and measured by it. */
+export const isGrouped = (column: ModelColumn): boolean => isFilterable(column) && column.ungrouped !== true;
+
+/** Whether filters know it. */
 export const isFilterable = ({ kind, list, unfiltered }: ModelColumn): boolean =>
   !list && kind !== 'bytes' && unfiltered !== true;
 

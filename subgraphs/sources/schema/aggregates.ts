@@ -11,7 +11,7 @@ import {
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { noneOf, type GroupsRequest, type SourceRow } from '../driver.ts';
 import type { OfEach } from '../loaders.ts';
-import { isFilterable, type ModelLink, type ModelType } from '../model/model.ts';
+import { isGrouped, type ModelLink, type ModelType } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import { keyOf, once } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
@@ -29,7 +29,7 @@ const fieldsOf = (parts: SchemaParts, type: ModelType): AggregateFields =>
       items: type.items,
       columns: Object.fromEntries(
         type.columns
-          .filter(isFilterable)
+          .filter(isGrouped)
           .map((column) => [column.field, { kind: column.kind as AggregatedKind, type: parts.typed(column) }]),
       ),
     }),

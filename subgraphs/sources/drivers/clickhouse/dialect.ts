@@ -5,11 +5,13 @@
 import { sql } from 'kysely';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
+import { isIndex } from '#subgraphs/shared/filters/holds.ts';
 import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
 import type { Comparison, Operand } from '#subgraphs/shared/filters/condition.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { LinkedEnds, Sql, SqlDialect } from '../sql/dialect.ts';
+import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { orderBy, whereSql } from '../sql/statements.ts';
 import { clickhouseAggregates } from './aggregates.ts';
 import { compiler, parameter, Parameter } from './parameters.ts';
@@ -144,6 +146,46 @@ function plainText(text: string): string {
   return text;
 }
 
+const TYPES: Readonly<Record<JsonType, readonly string[]>> = {
+  null: ['Null'],
+  boolean: ['Bool'],
+  number: ['Int64', 'UInt64', 'Double'],
+  string: ['String'],
+  array: ['Array'],
+  object: ['Object'],
+};
+const TEXT: RelationColumn = { name: '', kind: 'text', native: 'String', list: false, nullable: true };
+
+const json: JsonSql = {
+  at: (value, path) =>
+    path.reduce((of, key) => {
+      const member = sql`JSONExtractRaw(j, ${parameter('String', plainText(key))})`;
+      const place = isIndex(key) ? Number(key) : undefined;
+      const found =
+        place === undefined || !Number.isSafeInteger(place)
+          ? member
+          : sql`if(JSONType(j) = 'Array', JSONExtractRaw(j, ${sql.lit(place < 0 ? place : place + 1)}), ${member})`;
+      // A name for what is looked at twice.
+      return sql`arrayMap(j -> nullIf(if(JSONType(j) IN ('Array', 'Object'), ${found}, ''), ''), [${of}])[1]`;
+    }, value),
+  is: (value, type) =>
+    sql`(JSONType(ifNull(${value}, '')) IN (${sql.join(TYPES[type].map((each) => sql.lit(each)))}) AND ${value} IS NOT NULL)`,
+  text: (value) => sql`if(JSONType(ifNull(${value}, '')) = 'Bool', ${value}, JSONExtractString(ifNull(${value}, '')))`,
+  size: (value) => sql`JSONLength(ifNull(${value}, ''))`,
+  compared(value, operator, other) {
+    const [own, its] = [sql`toFloat64OrNull(${value})`, sql`toFloat64(${parameter('String', other)})`];
+    const [exact, itsExact] = [
+      sql`toDecimal256OrNull(${value}, 30)`,
+      sql`toDecimal256OrNull(${parameter('String', other)}, 30)`,
+    ];
+    const way = sql.raw(operator);
+    return sql`if(${own} = ${its} AND isNotNull(${exact}) AND isNotNull(${itsExact}), ${exact} ${way} ${itsExact}, ${own} ${way} ${its})`;
+  },
+  some: (list, test) =>
+    sql`arrayExists(item -> ifNull(${test(sql`item`)}, false), JSONExtractArrayRaw(ifNull(${list}, '')))`,
+  condition: (text, asked) => condition(text, TEXT, asked),
+};
+
 function compared(ref: Sql, column: RelationColumn, operator: Comparison, value: Operand): Sql {
   if (typeof value === 'string') plainText(value);
   // A name that is not known any more is no fault.
@@ -200,6 +242,6 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
       return sql`(${sql.join(each, sql` AND `)})`;
     }
     case 'json':
-      throw new Error('Filters of ClickHouse know no JSON.');
+      return jsonCondition(json, textOf(ref, column), asked);
   }
 }

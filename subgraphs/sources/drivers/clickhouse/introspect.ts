@@ -87,7 +87,7 @@ function columnOf(row: Row, id: string, enums: CatalogEnum[]): CatalogColumn | U
     nullable,
     // A text may be any bytes, and a number none.
     ...(kind === 'text' || kind === 'float' ? { loose: true } : {}),
-    ...(kind === 'json' ? { unfiltered: true } : {}),
+    ...(kind === 'json' ? { ungrouped: true } : {}),
     ...(of === undefined ? {} : { enum: of }),
     ...(row['comment'] === '' ? {} : { comment: String(row['comment']) }),
   };

@@ -7,9 +7,13 @@ import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { escapeLike } from '#subgraphs/shared/sql/conditions.ts';
 import type { Comparison, Operand } from '#subgraphs/shared/filters/condition.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { isIndex } from '#subgraphs/shared/filters/holds.ts';
 import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
+import { SOURCES } from '../../bounds.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, WritingDialect } from '../sql/dialect.ts';
+import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { nullsLargest, windowed } from '../sql/statements.ts';
 import { mariadbAggregates } from './aggregates.ts';
 import { parameterOf, valueOf } from './values.ts';
@@ -130,6 +134,51 @@ function compare(ref: Sql, column: RelationColumn, operator: Comparison, value: 
   return sql`${plain(ref, column)} ${sql.raw(operator)} ${typed(value, column)}`;
 }
 
+const TYPES: Readonly<Record<JsonType, readonly string[]>> = {
+  null: ['NULL'],
+  boolean: ['BOOLEAN'],
+  number: ['INTEGER', 'DOUBLE'],
+  string: ['STRING'],
+  array: ['ARRAY'],
+  object: ['OBJECT'],
+};
+const TEXT: RelationColumn = { name: '', kind: 'text', native: 'longtext', list: false, nullable: true };
+
+/** Keys that paths of MariaDB do not reach, quoted or not: found among all keys, by their place. */
+const isOdd = (key: string): boolean => /^-|\p{Cc}/u.test(key);
+
+function memberOf(value: Sql, key: string): Sql {
+  if (!isOdd(key)) return sql`JSON_EXTRACT(${value}, ${`$."${key.replace(/["\\]/g, '\\$&')}"`})`;
+  const place = sql`(SELECT min(k.at) - 1 FROM JSON_TABLE(JSON_KEYS(${value}), '$[*]' COLUMNS (at FOR ORDINALITY, name longtext CHARACTER SET utf8mb4 PATH '$')) AS k WHERE ${bytes(sql`k.name`)} = ${bytes(sql`${key}`)})`;
+  return sql`JSON_EXTRACT(JSON_EXTRACT(${value}, '$.*'), CONCAT('$[', ${place}, ']'))`;
+}
+
+const json: JsonSql = {
+  at: (value, path) =>
+    path.reduce((of, key) => {
+      const member = memberOf(of, key);
+      // Of what is no object, a member would be one of its items, or itself.
+      const own = sql`CASE JSON_TYPE(${of}) WHEN 'OBJECT' THEN ${member}`;
+      const place = isIndex(key) ? Number(key) : undefined;
+      if (place === undefined || !Number.isSafeInteger(place)) return sql`${own} END`;
+      const at = place < 0 ? sql`JSON_LENGTH(${of}) - ${sql.lit(-place)}` : sql`${sql.lit(place)}`;
+      return sql`${own} WHEN 'ARRAY' THEN IF(${at} >= 0, JSON_EXTRACT(${of}, CONCAT('$[', ${at}, ']')), NULL) END`;
+    }, value),
+  is: (value, type) => sql`JSON_TYPE(${value}) IN (${sql.join(TYPES[type].map((each) => sql.lit(each)))})`,
+  text: (value) => sql`JSON_UNQUOTE(${value})`,
+  size: (value) => sql`JSON_LENGTH(${value})`,
+  compared(value, operator, other) {
+    const [own, its] = [value, sql`${other}`].map((each) => sql`CAST(${each} AS DOUBLE)`);
+    const [exact, itsExact] = [value, sql`${other}`].map((each) => sql`CAST(${each} AS DECIMAL(65, 30))`);
+    const way = sql.raw(operator);
+    // Numbers past its decimals are told apart by their doubles.
+    return sql`IF(${own} = ${its}, ${exact} ${way} ${itsExact}, ${own} ${way} ${its})`;
+  },
+  some: (list, test) =>
+    sql`EXISTS (SELECT 1 FROM JSON_TABLE(${list}, '$[*]' COLUMNS (at FOR ORDINALITY)) AS j WHERE ${test(sql`JSON_EXTRACT(${list}, CONCAT('$[', j.at - 1, ']'))`)})`,
+  condition: (text, asked) => condition(text, TEXT, asked),
+};
+
 function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql {
   const text = sql`CONVERT(${plain(ref, column)} USING utf8mb4)`;
   const like = (of: Sql, pattern: Sql | string): Sql => sql`${of} COLLATE utf8mb4_bin LIKE ${pattern}`;
@@ -162,8 +211,13 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
       return sql`${text} REGEXP ${toPerl(asked.pattern)}`;
     case 'list':
       throw new Error('MariaDB has no lists.');
-    case 'json':
-      throw new Error('Filters of MariaDB know no JSON.');
+    case 'json': {
+      if (asked.path.filter((key) => isIndex(key) || isOdd(key)).length > SOURCES.jsonPlaces)
+        throw badUserInput(
+          `A path into JSON of a MariaDB has at most ${SOURCES.jsonPlaces} keys that may be places in lists, or begin with \`-\`.`,
+        );
+      return jsonCondition(json, ref, asked);
+    }
   }
 }
 

@@ -99,7 +99,7 @@ export async function introspect(query: Query, schemas: readonly string[]): Prom
       nullable: row['nullable'] === 'YES',
       // A value that was none of its enum, or no JSON, may have been let in by a lax `sql_mode`.
       ...(kind === 'enum' || kind === 'json' ? { loose: true } : {}),
-      ...(kind === 'json' ? { unfiltered: true } : {}),
+      ...(kind === 'json' ? { ungrouped: true } : {}),
       ...(of === undefined ? {} : { enum: of }),
       ...(Number(row['default']) > 0 ? { default: true } : {}),
       ...(Number(row['generated']) > 0 ? { generated: true } : {}),

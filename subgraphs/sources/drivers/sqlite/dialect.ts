@@ -10,6 +10,7 @@ import { toJavaScript } from '#subgraphs/shared/filters/pattern.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
+import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { windowed } from '../sql/statements.ts';
 import { ENCODED } from './forms.mjs';
 import { sqliteAggregates } from './aggregates.ts';
@@ -158,6 +159,29 @@ function equals(ref: Sql, column: RelationColumn, value: unknown): Sql {
   }
 }
 
+const TYPES: Readonly<Record<JsonType, string>> = {
+  null: 'n',
+  boolean: 'tf',
+  number: '-0123456789',
+  string: '"',
+  array: '[',
+  object: '{',
+};
+const TEXT: RelationColumn = { name: '', kind: 'text', native: `text${SOUND}`, list: false, nullable: true };
+
+/** By functions of ours: SQLite's own take numbers for doubles, and keys with quotes for others. */
+const json: JsonSql = {
+  at: (value, path) => sql`tributary_json_at(${value}, ${JSON.stringify(path)})`,
+  is: (value, type) => sql`instr(${sql.lit(TYPES[type])}, substr(${value}, 1, 1)) > 0`,
+  text: (value) => sql`tributary_json_text(${value})`,
+  size: (value) => sql`tributary_json_size(${value})`,
+  compared: (value, operator, other) =>
+    sql`tributary_form('decimal', ${value}) ${sql.raw(operator)} tributary_form('decimal', ${other})`,
+  some: (list, test) =>
+    sql`EXISTS (SELECT 1 FROM json_each(tributary_json_items(${list})) AS j WHERE ${test(sql`j.value`)})`,
+  condition: (text, asked) => condition(text, TEXT, asked),
+};
+
 function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql {
   const text = formed(ref, column.kind === 'enum' ? { ...column, kind: 'text' } : column);
   switch (asked.kind) {
@@ -191,7 +215,7 @@ function condition(ref: Sql, column: RelationColumn, asked: LeafCondition): Sql 
     case 'list':
       throw new Error('SQLite has no lists.');
     case 'json':
-      throw new Error('Filters of SQLite know no JSON.');
+      return jsonCondition(json, ref, asked);
   }
 }
 

@@ -138,7 +138,7 @@ async function columnsOf(query: Query, table: Raw, sampled: number): Promise<Cat
       list: false,
       nullable: Number(column['notnull']) === 0 && !isRowId,
       ...(isSound ? {} : { loose: true }),
-      ...(kind === 'json' ? { unfiltered: true } : {}),
+      ...(kind === 'json' ? { ungrouped: true } : {}),
       ...(declared === '' ? { comment: `The column \`${name}\`; its rows tell what it holds.` } : {}),
     };
   });

@@ -5,6 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import { bucketOf } from '#subgraphs/shared/aggregates/buckets.mjs';
 import { ExactSum, multipleBelow } from '#subgraphs/shared/aggregates/exact-sum.mjs';
 import { decimalOfForm, ENCODED, formOf, timeOfForm } from './forms.mjs';
+import { jsonAt, jsonItems, jsonSize, jsonText } from './json.mjs';
 
 /** What a file of SQLite begins with. */
 const HEADER = 'SQLite format 3\0';
@@ -44,6 +45,10 @@ const FUNCTIONS = {
     return formOf('decimal', multipleBelow(kind === 'decimal' ? decimalOfForm(value) : String(value), width));
   },
   tributary_decimal: (form) => (form === null ? null : decimalOfForm(form)),
+  tributary_json_at: jsonAt,
+  tributary_json_text: jsonText,
+  tributary_json_size: jsonSize,
+  tributary_json_items: jsonItems,
   tributary_time: (form) => (form === null ? null : timeOfForm(form)),
 };
 
