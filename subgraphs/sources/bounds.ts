@@ -34,6 +34,11 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     min: 100,
     max: 86_400_000,
   },
+  lookedAgainMs: {
+    what: 'The shortest time between two looks at what a source holds that values which it did not have then lead to.',
+    unit: 'ms',
+    default: 60_000,
+  },
   scanned: {
     what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`, `neo4j`, `s3`); past it, `QUERY_TOO_COSTLY`.',
     unit: 'rows',

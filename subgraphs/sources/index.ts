@@ -11,7 +11,7 @@ import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { AuditSink, Embedder } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
-import type { SOURCES } from './bounds.ts';
+import { SOURCES } from './bounds.ts';
 import { ChangeHub } from './changes/hub.ts';
 import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
 import { buildWhatIsThere, type LeftOut } from './model/build.ts';
@@ -92,6 +92,10 @@ export class Sources {
   readonly #catalogs = new Map<string, Known>();
   /** What was seen last, whether it serves or not. */
   readonly #seen = new Map<string, Known>();
+  /** Stores that are to be looked at again, whatever is known. */
+  readonly #again = new Set<string>();
+  /** When a store may be looked at again by itself, by `performance.now()`. */
+  readonly #notBefore = new Map<string, number>();
   #loaded: { readonly key: string; readonly sources: LoadedSources } | undefined;
 
   constructor(config: SourcesConfig, deps: SourcesDeps) {
@@ -101,7 +105,7 @@ export class Sources {
 
   /**
    * The sources as the file has them now. A store is asked what it holds when the file was saved since, and as long as it
-   * could not be asked. What it says is kept once it serves: it tells what it loses later from what the file got wrong.
+   * could not be asked; and where a value shows that it has changed. What it says is kept once it serves: it tells what it loses later from what the file got wrong.
    * @throws CodedError `BAD_USER_INPUT` for what is wrong with the file, with every fault
    */
   async load(): Promise<LoadedSources> {
@@ -110,7 +114,8 @@ export class Sources {
     const { mtimeMs } = await stat(file);
     const stamp = createHash('sha256').update(`${mtimeMs}\0${text}`).digest('hex');
     const loaded = this.#loaded;
-    if (loaded?.key === stamp && loaded.sources.unavailable.length === 0) return loaded.sources;
+    if (loaded?.key === stamp && loaded.sources.unavailable.length === 0 && this.#again.size === 0)
+      return loaded.sources;
     const parsed = parseSources(text, shown);
     const faults = new Faults(parsed);
     for (const [name, { url }] of Object.entries(parsed.data.sources))
@@ -124,6 +129,7 @@ export class Sources {
       if (name in parsed.data.sources) continue;
       this.#retired.push(opened);
       this.#drivers.delete(name);
+      this.#again.delete(name);
       this.#catalogs.delete(name);
       this.#seen.delete(name);
     }
@@ -140,7 +146,11 @@ export class Sources {
     const subgraphs = looked.flatMap(({ name, settings, opened, known }): SourceSubgraph[] => {
       const model = models.get(name);
       if (model === undefined) return [];
-      const schema = buildSchema(model, opened.driver, { ...this.#deps, hub: opened.hub });
+      const schema = buildSchema(model, opened.driver, {
+        ...this.#deps,
+        hub: opened.hub,
+        changed: (what) => this.#changed(name, what),
+      });
       const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
         .update(JSON.stringify([settings, known?.catalog, model.stubs, typeDefs]))
@@ -177,9 +187,10 @@ export class Sources {
     const opened = await this.#open(name, settings);
     const { driver } = opened;
     const kept = this.#catalogs.get(name) ?? (await this.#read(name, settings));
-    if (kept?.stamp === stamp) return { name, settings, opened, known: kept };
+    const again = this.#again.delete(name);
+    if (!again && kept?.stamp === stamp) return { name, settings, opened, known: kept };
     const seen = this.#seen.get(name);
-    if (seen?.stamp === stamp) return { name, settings, opened, known: { ...seen, good: kept?.good } };
+    if (!again && seen?.stamp === stamp) return { name, settings, opened, known: { ...seen, good: kept?.good } };
     try {
       // Clients of stores take what is no URL for the name of a database, or of a host.
       if (
@@ -224,6 +235,15 @@ export class Sources {
     const opened = { driver, hub: new ChangeHub({ ...this.#config, log: this.#deps.log }), settings: made };
     this.#drivers.set(name, opened);
     return opened;
+  }
+
+  /** Has a store looked at again that is not as it was, once in a while at the most. */
+  #changed(name: string, what: string): void {
+    const now = performance.now();
+    if (!this.#drivers.has(name) || now < (this.#notBefore.get(name) ?? 0)) return;
+    this.#notBefore.set(name, now + SOURCES.lookedAgainMs);
+    this.#again.add(name);
+    this.#deps.log(`The source ${name} has changed: ${what}. It is looked at again.`);
   }
 
   #urlOf({ url }: SourceSettings): string {

@@ -2,8 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { graphql } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { Sources, type LoadedSources } from '#subgraphs/sources/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
@@ -29,16 +31,19 @@ describe('a store that has changed since', () => {
   let client: pg.Client;
   const run = (sql: string) => client.query(sql);
   /** As a start of its own finds it. */
-  const start = async (text = FILE, url = database.url): Promise<LoadedSources> => {
+  const open = async (text = FILE, url = database.url, log: (message: string) => void = () => undefined) => {
     const file = join(folder, 'sources.yaml');
     await writeFile(file, text);
-    const sources = new Sources(
+    return new Sources(
       {
         ...shopOptions(url),
         ...{ file, cacheFolder: join(folder, 'cache'), valueOf: () => url, pollMs: SOURCES.pollMs, patienceMs: 0 },
       } as never,
-      { audit: () => Promise.resolve(), embedder: () => undefined, log: () => undefined },
+      { audit: () => Promise.resolve(), embedder: () => undefined, log },
     );
+  };
+  const start = async (text = FILE, url = database.url): Promise<LoadedSources> => {
+    const sources = await open(text, url);
     try {
       return await sources.load();
     } finally {
@@ -152,6 +157,54 @@ describe('a store that has changed since', () => {
       // Written while it cannot be looked at.
       expect(leftOutOf(loaded)).toEqual([expect.stringMatching(/no column "later"/)]);
       expect(typeDefsOf(loaded)).toMatch(/type Total\b/);
+    }
+  });
+
+  test('a value that the schema does not know costs its field, and has the store looked at again', async () => {
+    await run(`CREATE TYPE state AS ENUM ('new'); CREATE TABLE things (id int PRIMARY KEY, tenant_id text NOT NULL, st state, size int, many float8[], f float8, must text NOT NULL);
+      INSERT INTO things VALUES (1, 'acme', 'new', 1, '{1}', 1, 'a')`);
+    const logged: string[] = [];
+    const sources = await open(FILE, database.url, (message) => logged.push(message));
+    try {
+      const ask = async (source: string) => {
+        const [{ schema } = { schema: undefined }] = (await sources.load()).subgraphs;
+        const contextValue = createRequestContext({ tenantId: 'acme', subject: 'test', roles: [], scopes: [] });
+        return JSON.parse(JSON.stringify(await graphql({ schema: schema!, source, contextValue }))) as object;
+      };
+      const asked = '{ things { nodes { id st size many f } } }';
+      const [{ schema } = { schema: undefined }] = (await sources.load()).subgraphs;
+      await run(`ALTER TYPE state ADD VALUE 'lost'`);
+      await run(`ALTER TABLE things ALTER size TYPE bigint, ALTER must DROP NOT NULL;
+        UPDATE things SET st = 'lost', size = 3000000000, many = '{1,NaN,Infinity}', f = 'NaN', must = NULL`);
+      const contextValue = createRequestContext({ tenantId: 'acme', subject: 'test', roles: [], scopes: [] });
+      const before = await graphql({ schema: schema!, source: asked, contextValue });
+      expect(JSON.parse(JSON.stringify(before.data))).toEqual({
+        things: { nodes: [{ id: 1, st: null, size: null, many: [1, null, null], f: null }] },
+      });
+      expect(
+        before.errors!.map(({ path, message, extensions }) => [path!.slice(3).join('.'), extensions['code'], message]),
+      ).toEqual([
+        [
+          'st',
+          'STORE_UNAVAILABLE',
+          'The source shop has changed: the column st holds a value that its type did not have.',
+        ],
+        ['size', 'STORE_UNAVAILABLE', expect.stringMatching(/the column size holds a number that is none of 32 bits/)],
+        ['many.1', 'STORE_UNAVAILABLE', expect.stringMatching(/many holds NaN or an infinity/)],
+        ['many.2', 'STORE_UNAVAILABLE', expect.stringMatching(/many holds NaN or an infinity/)],
+        ['f', 'STORE_UNAVAILABLE', expect.stringMatching(/f holds NaN or an infinity/)],
+      ]);
+      const never = await graphql({ schema: schema!, source: '{ thing(id: 1) { must } }', contextValue });
+      expect(never.errors).toMatchObject([{ extensions: { code: 'STORE_UNAVAILABLE' } }]);
+      // One look for all of them.
+      expect(logged).toEqual([
+        expect.stringMatching(/^The source shop has changed: the column st .*looked at again\.$/),
+      ]);
+      expect(await ask('{ things { nodes { id st size must } } }')).toEqual({
+        data: { things: { nodes: [{ id: 1, st: 'LOST', size: 3000000000, must: null }] } },
+      });
+    } finally {
+      await sources.close();
     }
   });
 });

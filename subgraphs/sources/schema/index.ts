@@ -12,6 +12,7 @@ import { ChangeHub } from '../changes/hub.ts';
 import { addAggregate } from './aggregates.ts';
 import { addChangeKinds, addChanges } from './changes.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
+import { fitting } from './fitting.ts';
 import { addMutations } from './mutations.ts';
 import { linkFields, type Fields } from './links.ts';
 import { addNearest } from './nearest.ts';
@@ -28,12 +29,19 @@ export interface SchemaOptions {
   readonly embedder?: () => Embedder | undefined;
   /** Follows changes of rows. @default one of its own */
   readonly hub?: ChangeHub;
+  /** Told what shows that the store is not as it was when it was looked at. @default nobody is */
+  readonly changed?: (what: string) => void;
 }
 
 export function buildSchema(
   model: SourceModel,
   driver: SourceDriver,
-  { audit = () => Promise.resolve(), embedder = () => undefined, hub = new ChangeHub() }: SchemaOptions = {},
+  {
+    audit = () => Promise.resolve(),
+    embedder = () => undefined,
+    hub = new ChangeHub(),
+    changed = () => undefined,
+  }: SchemaOptions = {},
 ): GraphQLSchema {
   const mutation = driver.write !== undefined && model.types.some(({ mutations }) => mutations !== undefined);
   const subscription = model.types.some(({ changes }) => changes !== undefined);
@@ -53,6 +61,7 @@ export function buildSchema(
     audit,
     embedder,
     hub,
+    changed,
     loaders: createLoaders(driver),
     refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
     scalarOf,
@@ -101,15 +110,18 @@ function addType(parts: SchemaParts, type: ModelType, stubs: ReadonlyMap<string,
     description: type.description,
     fields: ((t: Fields) => ({
       ...Object.fromEntries(
-        type.columns.map((column) => [
-          column.field,
-          t.field({
-            type: (column.list ? [parts.typed(column)] : parts.typed(column)) as never,
-            nullable: (column.list ? { list: column.nullable, items: true } : column.nullable) as never,
-            description: column.description,
-            resolve: ({ values }: SourceRow) => values[column.field] as never,
-          }),
-        ]),
+        type.columns.map((column) => {
+          const fit = fitting(parts, column, type.relation.columns[column.field]!);
+          return [
+            column.field,
+            t.field({
+              type: (column.list ? [parts.typed(column)] : parts.typed(column)) as never,
+              nullable: (column.list ? { list: column.nullable, items: true } : column.nullable) as never,
+              description: column.description,
+              resolve: ({ values }: SourceRow) => fit(values[column.field]) as never,
+            }),
+          ];
+        }),
       ),
       ...(hasRowKey(type)
         ? {

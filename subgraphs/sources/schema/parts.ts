@@ -19,6 +19,8 @@ export interface SchemaParts extends InputParts {
   readonly embedder: () => Embedder | undefined;
   /** Follows changes of its rows. */
   readonly hub: ChangeHub;
+  /** Told what shows that the store is not as it was when it was looked at. */
+  readonly changed: (what: string) => void;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each of the model's types. */
   readonly refs: ReadonlyMap<string, RowRef>;
