@@ -10,6 +10,7 @@ import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { AgentRequests } from './agent-requests.ts';
 import { argumentsAsMeant, isObject } from './arguments-as-meant.ts';
+import { CONVENTIONS } from './schema-outlines.ts';
 import { toldIssues } from './told-issues.ts';
 import type { AgentTool } from './tools.ts';
 
@@ -141,7 +142,7 @@ function openApi(tools: readonly AgentTool[]): object {
     openapi: '3.1.1',
     info: {
       title: 'Tributary',
-      description: 'Documents, a knowledge graph, vectors, objects, models and agent runs.',
+      description: `Documents, a knowledge graph, vectors, objects, models and agent runs. ${CONVENTIONS}`,
       version: '0.1.0',
     },
     servers: [{ url: '/' }],

@@ -2,12 +2,8 @@
  * Keyword search over the API schema, for agents that cannot read all of it: what fits, as SDL with its descriptions.
  */
 import {
-  getNamedType,
-  isEnumType,
   isInputObjectType,
   isInterfaceType,
-  isObjectType,
-  isUnionType,
   printSchema,
   printType,
   stripIgnoredCharacters,
@@ -19,7 +15,9 @@ import { AGENTS } from '#gateway/bounds/agents.ts';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
 import { entriesOf, nameOf, type Entry, type Field } from './schema-entries.ts';
+import { ledTo, OF_LISTS, outline, within } from './schema-outlines.ts';
 import { ranking, type EmbedTexts } from './schema-ranking.ts';
+import { askedFor, stemsOf } from './schema-words.ts';
 import { waysThrough, type Ways } from './ways-through.ts';
 
 export interface SchemaSearch {
@@ -62,8 +60,8 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
         field === undefined ? [] : (ways().example(type, field) ?? []),
       )[0];
       const shown = example === undefined ? '' : `\n\n# For example:\n${example}`;
-      const characters = AGENTS.searchCharacters - shown.length;
-      return `${render(found, roots as ReadonlySet<GraphQLNamedType>, ways(), characters)}${shown}`;
+      const brief = { characters: AGENTS.searchCharacters - shown.length, words: new Set(askedFor(query).flat()) };
+      return `${render(found, roots as ReadonlySet<GraphQLNamedType>, ways(), brief)}${shown}`;
     },
     ranked: async (query, limit) => (await best(query, limit)).map(nameOf),
     describe(name) {
@@ -105,15 +103,15 @@ function minified(sdl: string): string {
   return stripIgnoredCharacters(lines.join('\n'));
 }
 
-/** The entries as SDL, type by type; the types that their fields lead to, and those that are shown whole. */
+/** The entries as SDL, type by type, and the types that are shown whole. @param isShort leaves out of descriptions what `describe` shows */
 function blocksOf(
   entries: readonly Entry[],
   roots: ReadonlySet<GraphQLNamedType>,
   ways: Ways,
-): { text: string; linked: GraphQLNamedType[]; whole: ReadonlySet<GraphQLNamedType> } {
+  isShort: boolean,
+): { text: string; whole: ReadonlySet<GraphQLNamedType> } {
   const whole = new Set<GraphQLNamedType>();
   const blocks: string[] = [];
-  const linked: GraphQLNamedType[] = [];
   for (const [type, found] of grouped(entries, (entry) => entry.type)) {
     if (found.some(({ field }) => field === undefined) && !roots.has(type)) {
       blocks.push(`${printType(type)}${by(ways.to(type))}`);
@@ -124,45 +122,56 @@ function blocksOf(
     if (fields.length === 0) continue;
     const keyword = isInputObjectType(type) ? 'input' : isInterfaceType(type) ? 'interface' : 'type';
     blocks.push(
-      `${keyword} ${type.name} { # some of its fields${roots.has(type) ? '' : by(ways.to(type))}\n${fields.map((field) => printField(field)).join('\n')}\n}`,
+      `${keyword} ${type.name} { # some of its fields${roots.has(type) ? '' : by(ways.to(type))}\n${fields.map((field) => printField(field, isShort)).join('\n')}\n}`,
     );
-    for (const field of fields) {
-      linked.push(getNamedType(field.type));
-      if ('args' in field) linked.push(...field.args.map((argument) => getNamedType(argument.type)));
-    }
   }
-  return { text: blocks.join('\n\n'), linked, whole };
+  return { text: blocks.join('\n\n'), whole };
 }
 
 /**
  * The entries, the best first, and what they lead to in short: enough to write a selection.
- * @param characters as many as it may have, about; what there is no room for is named. @default all is shown
+ * @param brief how many characters it may have, about, of which what there is no room for is named; and stems of words that say which of the
+ * types further on are wanted. @default all is shown
  */
 function render(
   entries: readonly Entry[],
   roots: ReadonlySet<GraphQLNamedType>,
   ways: Ways,
-  characters = Infinity,
+  brief?: { readonly characters: number; readonly words: ReadonlySet<string> },
 ): string {
+  const { characters, words } = brief ?? { characters: Infinity, words: new Set<string>() };
+  const isShort = brief !== undefined;
   const [shown, named]: [Entry[], string[]] = [[], []];
-  // The best is shown however long it is, the others in two thirds of the room: what they lead to wants the rest.
+  // The best is shown however long it is, the others in half of the room: what they lead to wants the rest.
   for (const entry of entries) {
-    const isRoom = blocksOf([...shown, entry], roots, ways).text.length <= (characters * 2) / 3;
+    const isRoom = blocksOf([...shown, entry], roots, ways, isShort).text.length <= characters / 2;
     if (isRoom || shown.length === 0) shown.push(entry);
     else named.push(nameOf(entry));
   }
-  const { text, linked, whole } = blocksOf(shown, roots, ways);
+  const { text, whole } = blocksOf(shown, roots, ways, isShort);
   let left = characters - text.length;
   const outlines: string[] = [];
-  for (const type of [...new Set(linked)].filter((each) => !whole.has(each)).slice(0, AGENTS.outlines)) {
-    const [short] = outline(type);
-    if (short === undefined) continue;
-    if (short.length > left) {
-      named.push(type.name);
-      continue;
+  const seen = new Set(whole);
+  const tell = (types: readonly GraphQLNamedType[], isNamed: boolean): void => {
+    for (const type of types) {
+      if (seen.has(type) || outlines.length === AGENTS.outlines) continue;
+      seen.add(type);
+      const line = outline(type);
+      if (line === undefined) continue;
+      if (line.length > left) {
+        if (isNamed) named.push(type.name);
+        continue;
+      }
+      outlines.push(line);
+      left -= line.length;
     }
-    outlines.push(short);
-    left -= short.length;
+  };
+  const first = shown.flatMap(({ field }) => (field === undefined ? [] : ledTo(field)));
+  tell(first, true);
+  if (isShort) {
+    const isAsked = ({ name }: GraphQLNamedType): boolean => stemsOf(name).some((word) => words.has(word));
+    const further = first.flatMap(within).filter((type) => !roots.has(type));
+    tell([...further.filter(isAsked), ...further.filter((type) => !isAsked(type))], false);
   }
   return [
     text,
@@ -174,41 +183,20 @@ function render(
 /** Said behind a type that operations reach by other fields. */
 const by = (way: string | undefined): string => (way === undefined ? '' : ` # by ${way}`);
 
-function printField(field: Field): string {
-  const description = field.description ? `  # ${field.description.replace(/\s+/g, ' ')}\n` : '';
-  return `${description}  ${signature(field)}`;
+function printField(field: Field, isShort: boolean): string {
+  const description = field.description ? `  # ${oneLine(field.description, isShort)}\n` : '';
+  const given = 'args' in field && field.args.length > 0 ? `(${field.args.map((each) => printArgument(each, isShort)).join(', ')})` : ''; // prettier-ignore
+  return `${description}  ${field.name}${given}: ${String(field.type)}`;
 }
 
-function signature(field: Field): string {
-  const printed = 'args' in field && field.args.length > 0 ? `(${field.args.map(printArgument).join(', ')})` : '';
-  return `${field.name}${printed}: ${String(field.type)}`;
+function printArgument({ name, type, description }: GraphQLArgument, isShort: boolean): string {
+  const isKnown = isShort && OF_LISTS.has(name);
+  return `${name}: ${String(type)}${description && !isKnown ? ` /* ${oneLine(description, isShort)} */` : ''}`;
 }
 
-const printArgument = (argument: GraphQLArgument): string =>
-  `${argument.name}: ${String(argument.type)}${argument.description ? ` /* ${argument.description.replace(/\s+/g, ' ')} */` : ''}`;
-
-function outline(type: GraphQLNamedType): string[] {
-  if (isEnumType(type))
-    return [
-      `enum ${type.name} { ${type
-        .getValues()
-        .map(({ name }) => name)
-        .join(' ')} }`,
-    ];
-  if (isUnionType(type))
-    return [
-      `union ${type.name} = ${type
-        .getTypes()
-        .map(({ name }) => name)
-        .join(' | ')}`,
-    ];
-  if (isObjectType(type) || isInterfaceType(type) || isInputObjectType(type)) {
-    const fields: Field[] = Object.values(type.getFields());
-    const plain = (field: Field): string =>
-      `${field.name}${'args' in field && field.args.length > 0 ? `(${field.args.map(({ name, type: argument }) => `${name}: ${String(argument)}`).join(', ')})` : ''}: ${String(field.type)}`;
-    return [`${isInputObjectType(type) ? 'input' : 'type'} ${type.name} { ${fields.map(plain).join('; ')} }`];
-  }
-  return [];
+function oneLine(description: string, isShort: boolean): string {
+  const line = description.replace(/\s+/g, ' ');
+  return isShort && line.length > AGENTS.shownDescription ? `${line.slice(0, AGENTS.shownDescription)} …` : line;
 }
 
 function rootFields(schema: GraphQLSchema): string {

@@ -32,6 +32,14 @@ const isComposite = (type: GraphQLNamedType | undefined): type is Composite =>
   isObjectType(type) || isInterfaceType(type);
 const required = ({ args }: Field): readonly GraphQLArgument[] => args.filter(isRequiredArgument);
 
+/** What an example gives a field: what it must be given, else what says which one of its type it is, such as its name. */
+function telling(field: Field): readonly GraphQLArgument[] {
+  const must = required(field);
+  const to = getNamedType(field.type);
+  if (must.length > 0 || !isComposite(to)) return must;
+  return field.args.filter(({ name, type }) => isLeafType(getNamedType(type)) && name in to.getFields());
+}
+
 export function waysThrough(schema: GraphQLSchema): Ways {
   const roots = new Map<GraphQLNamedType, string>();
   for (const [operation, type] of [
@@ -58,7 +66,7 @@ export function waysThrough(schema: GraphQLSchema): Ways {
       if (way === undefined) return undefined;
       const variables: string[] = [];
       const call = (each: Field): string => {
-        const given = required(each).map(({ name, type: of }) => {
+        const given = telling(each).map(({ name, type: of }) => {
           variables.push(`$${name}${variables.length === 0 ? '' : variables.length}: ${String(of)}`);
           return `${name}: $${name}${variables.length === 1 ? '' : variables.length - 1}`;
         });

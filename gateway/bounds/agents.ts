@@ -63,6 +63,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'characters',
     default: 5_000,
   },
+  shownDescription: {
+    what: 'How much of the description of each part it tells; `describe` tells all.',
+    unit: 'characters',
+    default: 240,
+  },
   operationTools: {
     what: 'Of the operations that are listed for agents, how many are tools; each costs an agent some of its context on each turn.',
     unit: 'operations',

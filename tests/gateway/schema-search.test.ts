@@ -106,7 +106,8 @@ describe('ways through the schema', () => {
 
   test('types are told with the shortest way to them', () => {
     const small = buildSchema(`
-      type Query { a(id: ID!): A as: As }
+      type Query { a(id: ID!): A as: As d(name: String, first: Int): D }
+      type D { name: String }
       type As { nodes: [A!]! }
       type A { b(c: Int!): B! }
       type B { c: Int }
@@ -117,6 +118,9 @@ describe('ways through the schema', () => {
     expect(ways.to(small.getType('A')!)).toBe('a');
     expect(ways.to(b)).toBe('a { b }');
     expect(ways.to(small.getType('Never')!)).toBeUndefined();
+    // What all may be left out of is nothing without what says which one it is.
+    const query = small.getQueryType()!;
+    expect(ways.example(query, query.getFields()['d']!)).toBe('query ($name: String) { d(name: $name) { name } }');
     expect(ways.example(b, isObjectType(b) ? b.getFields()['c']! : undefined!)).toBe(
       'query ($id: ID!, $c1: Int!) { a(id: $id) { b(c: $c1) { c } } }',
     );

@@ -8,6 +8,7 @@ import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { AgentRequests } from '../agent-requests.ts';
+import { CONVENTIONS } from '../schema-outlines.ts';
 import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
@@ -25,7 +26,7 @@ export interface McpOptions {
 const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
   'For passages of documents call search. For all else find fields with search_schema, then run queries with execute. ' +
-  'Lists page with `first` and `after`.';
+  CONVENTIONS;
 
 /** What clients may keep, and not share: what there is may differ by who asks. It changes when the server does. */
 const HINT = { ttlMs: AGENTS.keptMs, cacheScope: 'private' } as const;
