@@ -171,6 +171,11 @@ describe('of a PostgreSQL', () => {
         '{2026-01-01 00:00:00.000001+00,infinity}', 'NaN', 'ab');
       CREATE TABLE odd.hashes (hash bytea PRIMARY KEY, of int REFERENCES odd.values);
       INSERT INTO odd.hashes VALUES ('\\xdeadbeef', 1), ('\\x00', NULL);
+      CREATE SCHEMA sized;
+      CREATE TABLE sized.things (id int PRIMARY KEY, s int2, b int8, r real, f float8, u uuid, d date, v varchar(5), w varchar(9), n numeric(5, 2), ip inet, x xml, many int2[]);
+      INSERT INTO sized.things VALUES (1, 60, 1, 1.5, 1e308, '00000000-0000-4000-8000-000000000001', '2026-01-01', 'a', 'a', 1, '::1', NULL, '{1}');
+      INSERT INTO sized.things (id, f) VALUES (2, NULL), (3, -0.1), (4, 1e-300), (5, 0.7), (6, 'NaN');
+      CREATE TABLE sized.parted (id int, at int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
       CREATE VIEW odd.broken AS SELECT 1 / (id - 1) AS q FROM odd.values;
       CREATE VIEW odd.slow AS SELECT pg_sleep(60)::text AS z`);
     await client.end();
@@ -290,6 +295,78 @@ describe('of a PostgreSQL', () => {
       { message: expect.stringContaining('22012'), extensions: { code: 'STORE_UNAVAILABLE' } },
     ]);
     expect(await code('{ slows { nodes { z } } }')).toMatchObject([{ extensions: { code: 'STORE_TIMEOUT' } }]);
+  });
+
+  const SIZED = FILE(
+    '    schemas: [sized]\n    types:\n      things: { mutations: { insert: w, update: w, delete: w } }\n      parted: { mutations: { insert: w } }\n',
+    'tenancy: { tenant: acme }',
+  );
+  const askSized = async (source: string) => {
+    const schema = buildSchema(
+      buildModel('shop', parseSources(SIZED, 'sources.yaml'), await driver.introspect(['sized'])),
+      driver,
+    );
+    const contextValue = createRequestContext({ tenantId: 'acme', subject: 'test', roles: [], scopes: [] });
+    return JSON.parse(writeJson(await graphql({ schema, source, contextValue }))) as {
+      data: Record<string, { nodes?: { id: number }[]; groups?: object[] }>;
+      errors?: { message: string; extensions: object }[];
+    };
+  };
+
+  test.each([
+    ['{ s: { lt: 40000 } }', [1]],
+    ['{ s: { gte: 40000 } }', []],
+    ['{ s: { gt: -40000 } }', [1]],
+    ['{ s: { eq: 40000 } }', []],
+    ['{ s: { ne: 40000 } }', [1, 2, 3, 4, 5, 6]],
+    ['{ s: { not: { lt: 40000 } } }', [2, 3, 4, 5, 6]],
+    ['{ s: { in: [60, 40000] } }', [1]],
+    ['{ s: { notIn: [60, 40000] } }', [2, 3, 4, 5, 6]],
+    ['{ b: { gt: "9223372036854775808" } }', []],
+    ['{ b: { lte: "9223372036854775808" } }', [1]],
+    ['{ r: { gt: 1e39 } }', []],
+    ['{ r: { gt: -1e39 } }', [1]],
+    ['{ many: { overlaps: [1, 40000] } }', [1]],
+    ['{ many: { contains: [1, 40000] } }', []],
+    ['{ many: { containedBy: [1, 40000] } }', [1]],
+  ])('numbers that a column cannot hold compare as mathematics has it: %s', async (where, ids) => {
+    const { data, errors } = await askSized(`{ things(where: ${where}) { nodes { id } } }`);
+    expect(errors).toBeUndefined();
+    expect(data['things']!.nodes!.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test.each([
+    ['{ things(where: { d: { eq: "2026-02-30" } }) { totalCount } }', '`d`: "2026-02-30" is none'],
+    [
+      '{ things(where: { u: { in: ["not-uuid", "00000000-0000-4000-8000-000000000001"] } }) { nodes { id } } }',
+      '`u`: "not-uuid"',
+    ],
+    ['{ thingsAggregate(where: { or: [{ u: { eq: "x" } }] }) { groups { count } } }', '`u`: "x"'],
+    ['mutation { insertThings(input: [{ id: 9, v: "too long", w: "a" }]) { id } }', '`v`: "too long"'],
+    ['mutation { updateThings(input: [{ id: 1, n: "12345.6" }]) { id } }', '`n`: "12345.6"'],
+    ['mutation { insertThings(input: [{ id: 9, s: 40000 }]) { id } }', '`s`: "40000"'],
+    ['mutation { insertThings(input: [{ id: 9, d: "2026-02-30" }]) { id } }', '`d`: "2026-02-30"'],
+    ['mutation { insertThings(input: [{ id: 9, u: "x", v: "y" }]) { id } }', '`u`: "x"'],
+    ['mutation { insertThings(input: [{ id: 9, ip: "here" }]) { id } }', '`ip`: "here"'],
+    ['mutation { updateThings(input: [{ id: 1, x: "<a" }]) { id } }', 'none that its column can hold'],
+    ['mutation { insertParteds(input: [{ id: 1, at: 7 }]) { id } }', 'no partition for the row, by its at'],
+  ])('a value that a column cannot hold is named with it: %s', async (source, told) => {
+    const { errors } = await askSized(source);
+    expect(errors).toMatchObject([{ message: expect.stringContaining(told), extensions: { code: 'BAD_USER_INPUT' } }]);
+  });
+
+  test('floats of any size are grouped by width', async () => {
+    const { data, errors } = await askSized(
+      '{ thingsAggregate(where: { id: { ne: 6 } }, groupBy: [{ field: F, width: "0.5" }], orderBy: [{ field: F }]) { groups { keys { f } count } } }',
+    );
+    expect(errors).toBeUndefined();
+    expect(data['thingsAggregate']!.groups).toEqual([
+      { keys: { f: -0.5 }, count: 1 },
+      { keys: { f: 0 }, count: 1 },
+      { keys: { f: 0.5 }, count: 1 },
+      { keys: { f: 1e308 }, count: 1 },
+      { keys: { f: null }, count: 1 },
+    ]);
   });
 
   test('two foreign keys to one table are told apart in both directions', () => {

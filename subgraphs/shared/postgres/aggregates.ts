@@ -52,7 +52,7 @@ function groupSql({ ref, kind, type }: AggregatedSql, group: Grouping): Sql {
       return kind === 'date' ? sql`date_trunc(${unit}, ${ref}::timestamp)::date` : sql`date_trunc(${unit}, ${ref})`;
     }
     case 'width': {
-      if (kind === 'float') return sql`(floor(${ref} / ${group.width}::float8) * ${group.width}::float8)`;
+      if (kind === 'float') return floatWidth(ref, Number(group.width));
       const value = kind === 'decimal' ? sql`${ref}` : sql`${ref}::numeric`;
       const width = sql`${group.width}::numeric`;
       // By the remainder, which is exact, and not by the quotient, which is rounded. Of infinity there is none.
@@ -62,6 +62,12 @@ function groupSql({ ref, kind, type }: AggregatedSql, group: Grouping): Sql {
         : sql`(${exact})`;
     }
   }
+}
+
+/** Quotients that a float cannot hold are refused: of numbers so large that all are multiples, and of such as are nearer to 0 than that. */
+function floatWidth(ref: Sql, width: number): Sql {
+  const [by, whole] = [sql`${width}::float8`, sql`${width * 2 ** 53}::float8`];
+  return sql`(CASE WHEN abs(${ref}) >= ${whole} THEN ${ref} WHEN ${ref} >= 0 AND ${ref} < ${by} THEN 0 WHEN ${ref} < 0 AND ${ref} >= -${by} THEN -${by} ELSE floor(${ref} / ${by}) * ${by} END)`;
 }
 
 function readKey({ read, kind }: AggregatedSql, group: Grouping, key: Sql): Sql {

@@ -8,6 +8,7 @@ import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { rowsSql } from '../sql/statements.ts';
+import { withinRange } from './ranges.ts';
 import { PG, valueOf, valueSql } from './values.ts';
 
 export const postgresDialect: WritingDialect = {
@@ -27,7 +28,11 @@ export const postgresDialect: WritingDialect = {
     direction,
   }),
   sorted: (level) => orderSql([level]),
-  condition: (ref, column, condition) => conditionSql(() => filtered(ref, column), condition),
+  condition(ref, column, condition) {
+    const within = withinRange(column, condition);
+    if (within === 'all') return sql`${ref} IS NOT NULL`;
+    return within === 'none' ? sql`false` : conditionSql(() => filtered(ref, column), within);
+  },
   aggregates: (columnOf) =>
     postgresAggregates((field) => {
       const { ref, column } = columnOf(field);

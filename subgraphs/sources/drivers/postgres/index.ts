@@ -10,6 +10,7 @@ import { postgresChanges } from './changes.ts';
 import { postgresDialect } from './dialect.ts';
 import { nearestStatement, nearRowOf, vectorStatement } from './nearest.ts';
 import { introspect } from './introspect.ts';
+import { givenIn, givenToWrite, isUnfit, unfitNamed, type Given } from './unfit.ts';
 
 /** What texts of values look like, whatever the database or the user says otherwise. */
 const SETTINGS = { datestyle: 'ISO, YMD', intervalstyle: 'iso_8601', timezone: 'UTC' } as const;
@@ -44,8 +45,16 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
     probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
   });
+  const naming = async <T>(work: Promise<T>, given: () => readonly Given[]): Promise<T> =>
+    await work.catch((error: unknown) => {
+      throw unfitNamed(error, given);
+    });
   return {
     ...source,
+    list: (context, request) => naming(source.list(context, request), () => givenIn(request)),
+    count: (context, request) => naming(source.count(context, request), () => givenIn(request)),
+    aggregate: (context, request) => naming(source.aggregate!(context, request), () => givenIn(request)),
+    write: (context, request) => naming(source.write!(context, request), () => givenToWrite(request.write)),
     async nearest(context, request) {
       const { tenantId } = context.principal;
       if (!isTenantOf(request.relation, tenantId)) return [];
@@ -77,9 +86,6 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
   };
 }
 
-/** A text that is no value of its type, or none that fits; a NUL character. */
-const OF_INPUT: ReadonlySet<string> = new Set(['22000', '22P02', '22003', '22001', '22007', '22008', '22021', '22P05']);
-
 const CHANGED = 'If it is right so, save the file of SOURCES again, which reads the database anew; else bring it back.';
 
 /** How errors of a source are told: by its name and its variable. */
@@ -92,7 +98,8 @@ function sourceError(name: string, variable: string) {
       message = '',
       constraint = 'without a name',
       column,
-    } = error as { code?: unknown; message?: string; constraint?: string; column?: string };
+      detail = '',
+    } = error as { code?: unknown; message?: string; constraint?: string; column?: string; detail?: string };
     switch (code) {
       case '42P01':
       case '3F000':
@@ -122,6 +129,14 @@ function sourceError(name: string, variable: string) {
             });
       case '23514':
       case '23P01':
+        if (/^no partition of relation/.test(message)) {
+          const by = /^Partition key of the failing row contains \(([^)]*)\)/.exec(detail)?.[1];
+          return badUserInput(`The table has no partition for the row${by === undefined ? '' : `, by its ${by}`}.`, {
+            cause: error,
+            hint: 'Give another value, or have the owner of the table make a partition for it.',
+            extensions: { violates: 'CHECK' },
+          });
+        }
         return badUserInput(`The database refuses the values, by its rule ${constraint}.`, {
           cause: error,
           extensions: { violates: 'CHECK' },
@@ -160,7 +175,7 @@ function sourceError(name: string, variable: string) {
           unprepared: '`preparedStatements: false` in the source',
         });
         if (typeof code !== 'string' || !/^[\dA-Z]{5}$/.test(code)) return told;
-        if (OF_INPUT.has(code)) return badUserInput('A value is none that its column can hold.', { cause: error });
+        if (isUnfit(code)) return badUserInput('A value is none that its column can hold.', { cause: error });
         if (told instanceof CodedError && told.code.startsWith('STORE_')) return told;
         // A view that divides by zero: whoever asks is not to blame. Its words may have what rows hold.
         return new CodedError('STORE_UNAVAILABLE', `${store} failed to answer (SQLSTATE ${code}).`, {
