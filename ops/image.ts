@@ -4,12 +4,12 @@
  *
  * Exit codes: 0 made, 1 it could not be, 2 wrong usage.
  */
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { revision, sourceTime } from './build/sources.ts';
 import { makeLayout } from './image/layout.ts';
 import { makeRootfs } from './image/rootfs.ts';
 import { tellUsage } from './serve/explain.ts';
@@ -21,7 +21,6 @@ const USAGE = `Usage: npm run image [-- [--embedded] [--out <folder>] | -- [--em
   --rootfs    makes only the files: two folders, base and product, each to be laid over /`;
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const run = promisify(execFile);
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -36,7 +35,7 @@ async function main(): Promise<number> {
   if (process.platform !== 'linux')
     throw new Error('An image holds programs for Linux; make it on Linux, or with ops/docker/Dockerfile.');
   const { embedded } = values;
-  const epoch = await sourceTime();
+  const epoch = await sourceTime(ROOT);
   if (values.rootfs !== undefined) {
     await makeRootfs({ root: ROOT, out: resolve(values.rootfs), embedded, epoch });
     return 0;
@@ -49,6 +48,7 @@ async function main(): Promise<number> {
       string,
       string
     >;
+    const commit = await revision(ROOT);
     const tag = embedded ? `${version}-embedded` : version!;
     await mkdir(out, { recursive: true });
     await writeFile(join(out, 'sbom.cdx.json'), bill);
@@ -60,7 +60,7 @@ async function main(): Promise<number> {
         'org.opencontainers.image.title': 'Tributary',
         'org.opencontainers.image.version': version!,
         'org.opencontainers.image.licenses': license!,
-        ...(await revision()),
+        ...(commit === undefined ? {} : { 'org.opencontainers.image.revision': commit }),
       },
       epoch,
     });
@@ -70,25 +70,6 @@ async function main(): Promise<number> {
     await rm(rootfs, { recursive: true, force: true });
   }
 }
-
-/** SOURCE_DATE_EPOCH, the convention for builds that can be repeated; else when the last commit was made. */
-async function sourceTime(): Promise<number> {
-  const given = process.env['SOURCE_DATE_EPOCH'];
-  if (given !== undefined && /^\d{1,10}$/.test(given)) return Number(given);
-  return Number(await git('log', '-1', '--format=%ct')) || 0;
-}
-
-const revision = async (): Promise<Record<string, string>> => {
-  const commit = await git('rev-parse', 'HEAD');
-  return commit === '' ? {} : { 'org.opencontainers.image.revision': commit };
-};
-
-/** What git says; nothing where there is none, as in a build of Docker's. */
-const git = (...args: string[]): Promise<string> =>
-  run('git', args, { cwd: ROOT }).then(
-    ({ stdout }) => stdout.trim(),
-    () => '',
-  );
 
 try {
   process.exitCode = await main();

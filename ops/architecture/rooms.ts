@@ -60,6 +60,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'ops/embedded', does: 'PostgreSQL, data folder', row: 1 },
       { path: 'ops/bootstrap', does: 'install, run scripts', row: 1 },
       { path: 'ops/image', does: 'containers', row: 0 },
+      { path: 'ops/bundle', does: 'off-grid archive', row: 0 },
       { path: 'ops/build', does: 'bundles the product', row: 1 },
       { path: 'ops/architecture', does: 'reads imports, draws this', row: 1 },
       { path: 'ops/hooks', does: 'before a commit', row: 1 },
