@@ -128,14 +128,17 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/sources/drivers/mariadb/aggregates.ts: DIGITS',
     'subgraphs/sources/drivers/mariadb/aggregates.ts: digits = 20',
   ],
-  'How SQLite counts time, and which decimals have a place in its order.': [
-    'subgraphs/sources/drivers/sqlite/forms.mjs: DAY_MS',
-    'subgraphs/sources/drivers/sqlite/forms.mjs: JULIAN',
-    'subgraphs/sources/drivers/sqlite/forms.mjs: MILLISECONDS',
-    'subgraphs/sources/drivers/sqlite/forms.mjs: LARGEST',
-    'subgraphs/sources/drivers/sqlite/forms.mjs: isJulian',
-    'subgraphs/sources/drivers/sqlite/forms.mjs: 8.64e15',
-  ],
+  'How SQLite counts time, which decimals have a place in its order, how many digits its numbers keep, and its code of constraints.':
+    [
+      'subgraphs/sources/drivers/sqlite/values.ts: DOUBLE_DIGITS',
+      'subgraphs/sources/drivers/sqlite/reader.mjs: CONSTRAINT',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: DAY_MS',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: JULIAN',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: MILLISECONDS',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: LARGEST',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: isJulian',
+      'subgraphs/sources/drivers/sqlite/forms.mjs: 8.64e15',
+    ],
   'How long minutes and hours are, and to how many digits averages are told, as PostgreSQL has them.': [
     'subgraphs/shared/aggregates/buckets.mjs: MINUTE',
     'subgraphs/shared/aggregates/buckets.mjs: HOUR',

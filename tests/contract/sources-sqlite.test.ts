@@ -2,6 +2,7 @@ import { createSqliteFile, openSqlite } from '#tests/setup/sqlite.ts';
 import { describeSource } from './sources-driver.ts';
 import { describeJson } from './sources-json.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
+import { describeWrites, TABLES } from './sources-writes.ts';
 
 describeSource(
   'sqlite',
@@ -56,3 +57,20 @@ describeJson('sqlite', async (rows) => {
     },
   };
 });
+
+describeWrites(
+  'sqlite',
+  async () => {
+    const file = await createSqliteFile();
+    for (const statement of TABLES('integer', 'json')) file.client.exec(statement);
+    const driver = openSqlite(file.url);
+    return {
+      driver,
+      async [Symbol.asyncDispose]() {
+        await driver.close();
+        await file[Symbol.asyncDispose]();
+      },
+    };
+  },
+  { strict: false, users: false },
+);

@@ -15,7 +15,14 @@ import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 export interface OpenWritable extends AsyncDisposable {
   readonly driver: SourceDriver;
   /** As a user who may only read. */
-  readonly reading: SourceDriver;
+  readonly reading?: SourceDriver;
+}
+
+export interface WriteTraits {
+  /** Whether columns keep to the lengths and digits that they are declared with. @default true */
+  readonly strict?: boolean;
+  /** Whether it has users. @default true */
+  readonly users?: boolean;
 }
 
 /** @param auto a key that the store gives itself. @param label a text of ten characters that is unique */
@@ -32,7 +39,13 @@ export const TABLES = (auto: string, json: string): string[] => [
 
 const ALL = '{ insert: parts:write, update: parts:write, upsert: parts:write, delete: parts:delete }';
 
-export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>): void {
+export function describeWrites(
+  kind: KindName,
+  open: () => Promise<OpenWritable>,
+  { strict = true, users = true }: WriteTraits = {},
+): void {
+  /** A price as the store has it. */
+  const price = (text: string): string => (strict ? text : text.replace(/\.?0+$/, ''));
   describe(`changing a source: ${kind}`, () => {
     let store: OpenWritable;
     let audited: (ChangedRow & { tenantId: string })[];
@@ -93,21 +106,21 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
         {
           id: one.id,
           code: 'n1',
-          price: '10.25',
+          price: price('10.25'),
           stock: 3,
           made: '2026-02-28',
           data: { a: [1.1, null] },
-          doublePrice: '20.50',
+          doublePrice: price('20.50'),
           maker: { name: 'Ada' },
         },
         {
           id: two.id,
           code: 'n2',
-          price: '1.50',
+          price: price('1.50'),
           stock: null,
           made: null,
           data: null,
-          doublePrice: '3.00',
+          doublePrice: price('3.00'),
           maker: null,
         },
       ]);
@@ -120,7 +133,7 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
       );
       expect(changed.data).toEqual({
         updateParts: [
-          { code: 'n2', stock: 5, price: '1.50', maker: { name: 'Ada', parts: { totalCount: 3 } } },
+          { code: 'n2', stock: 5, price: price('1.50'), maker: { name: 'Ada', parts: { totalCount: 3 } } },
           { code: 'n1', stock: null, price: '10.25', maker: { name: 'Ada', parts: { totalCount: 3 } } },
         ],
       });
@@ -171,8 +184,12 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
       for (const [row, code, violates] of [
         ['{ code: "a" }', 'CONFLICT', 'UNIQUE'],
         ['{ code: "x", stock: -1 }', 'BAD_USER_INPUT', 'CHECK'],
-        ['{ code: "longer than ten" }', 'BAD_USER_INPUT', undefined],
-        ['{ code: "x", price: "99999999999.00" }', 'BAD_USER_INPUT', undefined],
+        ...(strict
+          ? ([
+              ['{ code: "longer than ten" }', 'BAD_USER_INPUT', undefined],
+              ['{ code: "x", price: "99999999999.00" }', 'BAD_USER_INPUT', undefined],
+            ] as const)
+          : ([['{ code: "x", price: "1234567890.1234567" }', 'BAD_USER_INPUT', undefined]] as const)),
         ['{ code: "x", made: "2026-02-30" }', 'BAD_USER_INPUT', undefined],
         ['{ code: "x", price: null }', 'BAD_USER_INPUT', 'NOT_NULL'],
       ] as const) {
@@ -204,12 +221,14 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
       expect(await all()).toEqual(before);
     });
 
-    test('a user who may only read is told so', async () => {
-      const { errors } = await ask('mutation { insertParts(input: { code: "x" }) { id } }', 'acme', store.reading);
-      expect(errors).toMatchObject([
-        { extensions: { code: 'STORE_UNAVAILABLE', hint: expect.stringMatching(/GRANT/) } },
-      ]);
-    });
+    // A store without them has no such test, rather than one that is skipped.
+    if (users)
+      test('a user who may only read is told so', async () => {
+        const { errors } = await ask('mutation { insertParts(input: { code: "x" }) { id } }', 'acme', store.reading);
+        expect(errors).toMatchObject([
+          { extensions: { code: 'STORE_UNAVAILABLE', hint: expect.stringMatching(/GRANT/) } },
+        ]);
+      });
 
     test('two who upsert the same at once both succeed, and there is one', async () => {
       const put = (stock: number) =>

@@ -17,7 +17,7 @@ export const KINDS = {
   neo4j: { schemes: ['neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:'], schemas: ['graph'] },
   mongodb: { schemes: ['mongodb:', 'mongodb+srv:'], schemas: [] },
   s3: { schemes: ['s3:', 's3+http:'], schemas: [] },
-  sqlite: { schemes: ['sqlite:'], schemas: ['main'] },
+  sqlite: { schemes: ['sqlite:'], schemas: ['main'], writes: true },
   clickhouse: { schemes: ['clickhouse:', 'clickhouses:'], schemas: [] },
   mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [], writes: true },
 } as const satisfies Readonly<Record<string, Kind>>;

@@ -78,4 +78,10 @@ export interface WritingDialect extends SqlDialect {
   written(value: unknown, column: RelationColumn): Sql;
   /** What stands behind the table of an `INSERT` that says no value. */
   readonly nothing: Sql;
+  /** What stands behind a `SELECT` so that nobody else changes its rows. @default `FOR UPDATE` */
+  readonly locked?: Sql;
+  /** Whether rows are inserted one by one, where values have no `DEFAULT` among them. @default false */
+  readonly oneByOne?: boolean;
+  /** Whether a column is a text of its own, by an index of it. @default as levels of orders compare */
+  isText?(ref: Sql, column: RelationColumn, text: string): Sql;
 }

@@ -87,7 +87,9 @@ export async function write(
 }
 
 async function inserted(run: Run, at: Writing, rows: readonly Values[], key: readonly string[]): Promise<Key[]> {
-  const made = await run(at.insert(rows, key));
+  const parts = at.oneByOne ? rows.map((row) => [row]) : [rows];
+  const made: Record<string, unknown>[] = [];
+  for (const part of parts) made.push(...(await run(at.insert(part, key))));
   if (made.length < rows.length)
     throw conflict('A row was not inserted.', { hint: 'A trigger or a policy of the database may keep it out.' });
   return made.map((row) => key.map((_, index) => row[`k${index}`] as string));
@@ -142,6 +144,10 @@ class Writing {
     this.#tenantId = tenantId;
   }
 
+  get oneByOne(): boolean {
+    return this.#dialect.oneByOne === true;
+  }
+
   missing(key: readonly string[], texts: Key): Error {
     const said = key.map((field, index) => `${field}: ${JSON.stringify(texts[index]?.slice(0, 80))}`).join(', ');
     return new CodedError('NOT_FOUND', `There is no row with ${said}.`);
@@ -181,7 +187,7 @@ class Writing {
   lock(by: readonly string[], texts: Key): SqlStatement {
     return compiled(
       this.#dialect,
-      sql`SELECT 1 AS n FROM ${this.#table}${whereSql([...this.#own(), this.#is(by, texts)])} FOR UPDATE`,
+      sql`SELECT 1 AS n FROM ${this.#table}${whereSql([...this.#own(), this.#is(by, texts)])}${this.#dialect.locked ?? sql` FOR UPDATE`}`,
     );
   }
 
@@ -213,6 +219,8 @@ class Writing {
 
   #is(by: readonly string[], texts: Key): Sql {
     const parts = by.map((field, index) => {
+      if (this.#dialect.isText !== undefined)
+        return this.#dialect.isText(this.#ref(field), this.#column(field), texts[index]!);
       const { ref, type } = this.#dialect.level(this.#ref(field), this.#column(field), 'ASC');
       const value = typeof type === 'string' ? sql`${texts[index]}::${sql.raw(type)}` : type(texts[index]);
       return sql`${ref} = ${value}`;

@@ -9,12 +9,12 @@ import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { toJavaScript } from '#subgraphs/shared/filters/pattern.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { RelationColumn } from '../../driver.ts';
-import type { Sql, SqlDialect } from '../sql/dialect.ts';
+import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { windowed } from '../sql/statements.ts';
 import { ENCODED } from './forms.mjs';
 import { sqliteAggregates } from './aggregates.ts';
-import { isFormed, operandOf, valueOf } from './values.ts';
+import { isFormed, operandOf, valueOf, writtenOf } from './values.ts';
 
 const compiler = new Kysely<object>({
   dialect: {
@@ -40,7 +40,7 @@ const STORED: Partial<Record<RelationColumn['kind'], string>> = {
 
 const isSound = ({ native, kind }: RelationColumn): boolean => native === `${STORED[kind]}${SOUND}`;
 
-export const sqliteDialect: SqlDialect = {
+export const sqliteDialect: WritingDialect = {
   compiler,
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: (ref, { kind }) =>
@@ -49,6 +49,16 @@ export const sqliteDialect: SqlDialect = {
       : ref,
   textOf,
   valueOf,
+  written(value, column) {
+    const kept = writtenOf(value, column);
+    return typeof kept === 'string' ? parameter(kept) : sql`${kept}`;
+  },
+  nothing: sql`DEFAULT VALUES`,
+  // A transaction that writes is the only one.
+  locked: sql``,
+  oneByOne: true,
+  isText: (ref, column, text) =>
+    column.kind === 'boolean' ? equals(ref, column, text === 'true' || text === '1') : equals(ref, column, text),
   // Numbers in a column of no type are no texts: of `7` and `007` it would keep the same.
   isTenant: (ref, column, tenantId) => equals(ref, column, tenantId),
   isLinked: (own, column, other, otherColumn) =>

@@ -138,6 +138,8 @@ async function columnsOf(query: Query, table: Raw, sampled: number): Promise<Cat
       list: false,
       nullable: Number(column['notnull']) === 0 && !isRowId,
       ...(isSound ? {} : { loose: true }),
+      ...(isRowId || column['dflt_value'] !== null ? { default: true } : {}),
+      ...(Number(column['hidden']) > 1 ? { generated: true } : {}),
       ...(kind === 'json' ? { ungrouped: true } : {}),
       ...(declared === '' ? { comment: `The column \`${name}\`; its rows tell what it holds.` } : {}),
     };

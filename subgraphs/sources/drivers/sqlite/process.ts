@@ -1,4 +1,4 @@
-/** One process that reads one file of SQLite, one statement at a time. */
+/** One process that has one file of SQLite open, one statement at a time. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SqlStatement } from '../sql/dialect.ts';
@@ -33,7 +33,8 @@ export class SqliteProcess {
   #pending: Pending | undefined;
   #ended: Error | undefined;
 
-  constructor(file: string, busyMs: number) {
+  /** @param writes whether it may write */
+  constructor(file: string, busyMs: number, writes: boolean) {
     this.#child = fork(fileURLToPath(new URL('reader.mjs', import.meta.url)), [], {
       // Nothing of the gateway's: not its loader, not its secrets.
       execArgv: [],
@@ -49,7 +50,7 @@ export class SqliteProcess {
       };
       this.#child.once('error', end);
       this.#child.once('exit', (code, signal) =>
-        end(new SqliteFault('ENDED', `The process that reads the file ended (${signal ?? `code ${code}`}).`)),
+        end(new SqliteFault('ENDED', `The process that has the file open ended (${signal ?? `code ${code}`}).`)),
       );
     });
     this.#child.on('message', (answer: Answer) => {
@@ -58,7 +59,7 @@ export class SqliteProcess {
       if ('rows' in answer) resolve(answer.rows);
       else reject(new SqliteFault(answer.error.code, answer.error.message));
     });
-    this.#child.send({ settings: { file, busyMs } }, () => undefined);
+    this.#child.send({ settings: { file, busyMs, writes } }, () => undefined);
   }
 
   get isEnded(): boolean {
@@ -66,7 +67,7 @@ export class SqliteProcess {
   }
 
   /** @throws SqliteFault; SqliteSlow after `limitMs`, when it is ended */
-  read({ sql, parameters }: SqlStatement, limitMs: number): Promise<Record<string, unknown>[]> {
+  run({ sql, parameters }: SqlStatement, limitMs: number): Promise<Record<string, unknown>[]> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
       const timer = setTimeout(() => void this.end(new SqliteSlow('The statement took too long.')), limitMs);

@@ -73,21 +73,37 @@ const AGGREGATES = {
   tributary_avg: exactly((sum) => sum.average()),
 };
 
-/** The client has no code for what fails while rows are read; these are SQLite's own words. */
+/** The client has no code for what fails while rows are read, nor for why a change is refused; these are SQLite's own words. */
 const CODES = [
   [/^no such (table|column|module)/, 'CHANGED'],
   [/^database (table )?is locked/, 'BUSY'],
   [/^database disk image is malformed/, 'CORRUPT'],
   [/^unable to open database file/, 'REFUSED'],
   [/^file is not a database/, 'NO_DATABASE'],
+  [/^attempt to write a readonly database/, 'READ_ONLY'],
+  [/^UNIQUE constraint failed/, 'UNIQUE'],
+  [/^NOT NULL constraint failed/, 'NOT_NULL'],
+  [/^CHECK constraint failed/, 'CHECK'],
+  [/^FOREIGN KEY constraint failed/, 'FOREIGN_KEY'],
+  [/^cannot store \w+ value in \w+ column|^datatype mismatch|^string or blob too big/, 'DATATYPE'],
+  [/^database or disk is full/, 'FULL'],
 ];
-const codeOf = ({ told, errcode, code, message }) =>
-  told ?? errcode ?? CODES.find(([words]) => words.test(message))?.[1] ?? code;
+/** Of what is not a change that is refused, some of SQLite's own words. */
+const OWN =
+  /^(disk I\/O error|out of memory|interrupted|no such|near ".*": syntax error|too many|bad parameter|locking protocol|cannot (commit|start|rollback))/;
+const CONSTRAINT = 19;
+const codeOf = ({ told, errcode, code, message }, sql = '') => {
+  const known = told ?? CODES.find(([words]) => words.test(message))?.[1];
+  if (known !== undefined) return known;
+  // Whatever else a change fails by are words of a trigger.
+  const isRefused = errcode === undefined ? !OWN.test(message) : (errcode & 0xff) === CONSTRAINT;
+  return isRefused && /^(insert|update|delete) /i.test(sql) ? 'RULE' : (errcode ?? code);
+};
 
 const told = (code, message) => Object.assign(new Error(message), { told: code });
 
 /** The file as it is now: one that was put in its place is another database. */
-async function database({ file, busyMs }) {
+async function database({ file, busyMs, writes }) {
   const found = await stat(file).catch((error) => {
     throw told(error.code === 'ENOENT' ? 'MISSING' : 'REFUSED', error.message);
   });
@@ -107,9 +123,14 @@ async function database({ file, busyMs }) {
   const { DatabaseSync } = await import('@photostructure/sqlite').catch((error) => {
     throw told('NO_CLIENT', error.message);
   });
-  const made = new DatabaseSync(file, { readOnly: true, timeout: busyMs, allowExtension: false });
+  const made = new DatabaseSync(file, {
+    readOnly: !writes,
+    timeout: busyMs,
+    allowExtension: false,
+    enableForeignKeyConstraints: true,
+  });
   // Views of the file call no function but SQLite's own that only read.
-  made.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
+  made.exec(`PRAGMA query_only = ${writes ? 'OFF' : 'ON'}; PRAGMA trusted_schema = OFF`);
   for (const [name, work] of Object.entries(FUNCTIONS))
     made.function(name, { deterministic: true, useBigIntArguments: true, varargs: true }, work);
   for (const [name, work] of Object.entries(AGGREGATES))
@@ -130,7 +151,7 @@ process.on('message', async (message) => {
     statement.setReadBigInts(true);
     process.send({ id, rows: statement.all(...parameters) });
   } catch (error) {
-    process.send({ id, error: { code: codeOf(error), message: error.message } });
+    process.send({ id, error: { code: codeOf(error, sql), message: error.message } });
   } finally {
     sums.clear();
   }

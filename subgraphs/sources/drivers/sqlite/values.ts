@@ -1,6 +1,6 @@
 /** How values go into SQLite and come out of it, where any column may hold anything. */
-import { CodedError } from '#subgraphs/shared/errors.ts';
-import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn, ValueKind } from '../../driver.ts';
 import { comparableOf, valueOf as scannedValueOf } from '../scanned/values.ts';
 import { decimalOf, ENCODED, formOf, momentText, type FormedKind } from './forms.mjs';
@@ -39,6 +39,55 @@ export function operandOf(value: unknown, { kind }: Pick<RelationColumn, 'kind'>
     default:
       return text;
   }
+}
+
+/** Digits of a number that a column of numbers keeps, where they are no whole number of 64 bits. */
+const DOUBLE_DIGITS = 15;
+
+/**
+ * What is kept of a value of the API's. What the column would make another of, by the affinity of its declared type, is refused.
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function writtenOf(value: unknown, column: RelationColumn): bigint | number | string | Uint8Array | null {
+  if (value === null) return null;
+  const { kind, native } = column;
+  const given = value instanceof Date ? value.toISOString() : value;
+  switch (kind) {
+    case 'bytes':
+      return Buffer.from(String(given as string), 'base64');
+    case 'boolean':
+      return given === true ? 1n : 0n;
+    case 'int':
+    case 'bigint':
+    case 'float':
+      return operandOf(given, column);
+    default:
+  }
+  const text = kind === 'json' ? writeJson(given) : String(given as string);
+  // Whether it is one: what is kept is as it was written.
+  if (isFormed(kind)) operandOf(text, column);
+  if (!isOfNumbers(native)) return text;
+  if (/moment/i.test(kind) && /int|real|floa|doub/i.test(native))
+    throw badUserInput(`Moments are not written to ${column.name}, a column of numbers.`, {
+      hint: 'Whether they are seconds or milliseconds nobody says. Keep them in a column of texts, or change it by a program of yours.',
+    });
+  if (kind !== 'decimal') {
+    if (formOf('decimal', text) !== null) throw unfit();
+    return text;
+  }
+  const written = decimalOf(text) ?? '';
+  const digits = written.replace(/^-?0*\.?0*/, '').replace('.', '');
+  if (digits.length > DOUBLE_DIGITS)
+    throw badUserInput(`${column.name} keeps ${DOUBLE_DIGITS} digits of a number, and this has more.`, {
+      hint: 'A column of texts keeps all digits.',
+    });
+  return text;
+}
+
+/** Whether a column makes numbers of texts that look like some: by its declared type, as SQLite tells it. */
+function isOfNumbers(native: string): boolean {
+  if (/int/i.test(native)) return true;
+  return native !== '' && !/char|clob|text|blob|^any/i.test(native);
 }
 
 /** What became of a value on its way; an error where it is none of its type. */
