@@ -222,6 +222,8 @@ export interface WriteRequest extends Pick<ListRequest, 'relation' | 'fields' | 
 
 /** Which changes of a table are wanted, and what of their rows. */
 export interface ChangesRequest extends Pick<ListRequest, 'relation' | 'fields' | 'texts' | 'where'> {
+  /** The fields of a row's key: one that changes it is another row from then on. Empty where there is none. */
+  readonly key: readonly string[];
   /** The place behind which to begin, as {@link SourceChanges.head} or an earlier batch has it. */
   readonly after: ChangePlace;
 }

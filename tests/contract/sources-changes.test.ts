@@ -153,6 +153,42 @@ test('what comes, changes and goes is told, with the row as it was then', async 
   expect(rows[0]!.kept).not.toContain('hush');
 });
 
+test('a row whose key is changed goes and comes, and nothing is missed between the two', async () => {
+  const insert = `INSERT INTO customers (id, tenant_id, name, mood) VALUES (6, 'acme', 'Ada', 'bad')`;
+  const [all, new1001] = [
+    await follow('{ customersChanged { kind cursor node { id name } } }'),
+    await follow('{ customersChanged(where: { id: { gt: 1000 } }) { kind node { id } } }'),
+  ];
+  await owner.query(insert);
+  await owner.query('UPDATE customers SET id = 1001 WHERE id = 6');
+  await owner.query(`UPDATE customers SET name = 'Ada L.'`);
+  expect(await all.next()).toMatchObject({ kind: 'ADDED', node: { id: 6 } });
+  const { cursor, ...gone } = await all.next();
+  expect(gone).toEqual({ kind: 'REMOVED', node: { id: 6, name: 'Ada' } });
+  const rest = [
+    { kind: 'ADDED', node: { id: 1001, name: 'Ada' } },
+    { kind: 'CHANGED', node: { id: 1001, name: 'Ada L.' } },
+  ];
+  for (const told of rest) expect(await all.next()).toMatchObject(told);
+  expect(await new1001.next()).toEqual({ kind: 'ADDED', node: { id: 1001 } });
+  const resumed = await follow(`{ customersChanged(after: "${cursor}") { kind node { id name } } }`);
+  for (const told of rest) expect(await resumed.next()).toEqual(told);
+});
+
+test('a column that is there no more ends the stream at once, and says what to do', async () => {
+  const customers = await follow('{ customersChanged { node { name } } }');
+  await owner.query('ALTER TABLE customers RENAME name TO called');
+  try {
+    await owner.query(`INSERT INTO customers (id, tenant_id, called, mood) VALUES (6, 'acme', 'Ada', 'bad')`);
+    await expect(customers.next()).rejects.toMatchObject({
+      message: expect.stringMatching(/^The source shop has changed: /),
+      extensions: { code: 'STORE_UNAVAILABLE' },
+    });
+  } finally {
+    await owner.query('ALTER TABLE customers RENAME called TO name');
+  }
+});
+
 test('a row that begins or ceases to match, or to be the tenant’s, comes or goes', async () => {
   const rich = await follow('{ customersChanged(where: { grosse: { gt: "10" } }) { kind node { name grosse } } }');
   const theirs = await follow('{ customersChanged { kind node { name } } }', 'other');

@@ -1,6 +1,7 @@
 /** All subscriptions to changes of one source in this process: woken by what the store tells, and by a poll. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import { patiently } from '#subgraphs/shared/streams/patiently.ts';
 import { PulledStream } from '#subgraphs/shared/streams/pulled-stream.ts';
@@ -64,7 +65,7 @@ export class ChangeHub {
     const patienceMs = this.#options.patienceMs ?? SOURCES.patienceMs;
     const stream: ChangeStream = new ChangeStream({
       read: (place, ended) =>
-        patiently(() => this.#read(own, changes, { ...followed, after: place }), patienceMs, ended),
+        patiently(() => this.#read(own, changes, { ...followed, after: place }), patienceMs, ended, hasChanged),
       signal: context.signal,
       onEnd: () => this.#left(stream),
     });
@@ -121,6 +122,10 @@ export class ChangeHub {
     return read;
   }
 }
+
+/** Whether what is asked for is there no more, or is another (classes 22, 3F and 42 of SQLSTATE): no waiting mends that. */
+const hasChanged = ({ cause }: CodedError): boolean =>
+  /^(22|3F|42)[\dA-Z]{3}$/.test(String((cause as { code?: unknown } | undefined)?.code));
 
 /** Who reads for all of a tenant who follow: nobody's leaving ends it for the others. */
 const neutralOf = ({ principal: { tenantId }, requestId }: RequestContext): RequestContext =>

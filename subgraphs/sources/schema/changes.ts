@@ -95,7 +95,7 @@ export function addChanges(parts: SchemaParts, type: ModelType, kinds: ChangeKin
       } as never,
       subscribe: ((_: unknown, args: ChangesArguments, context: RequestContext, info: GraphQLResolveInfo) => {
         const { fields, texts } = neededOf(type, selectedFields(info, [['node']]));
-        const followed = { relation, fields, texts, where: parseFilter(parts, type, args.where) };
+        const followed = { relation, key, fields, texts, where: parseFilter(parts, type, args.where) };
         const after = args.after == null || args.after === '' ? undefined : placeOf(args.after);
         return hub.follow(context, from, followed, after);
       }) as never,

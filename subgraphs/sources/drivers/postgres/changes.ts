@@ -19,12 +19,25 @@ import {
 } from '../../driver.ts';
 import type { Sql, SqlStatement } from '../sql/dialect.ts';
 import type { SqlConnections } from '../sql/source.ts';
-import { Aliased, compiled, isTenantOf, named, rowOf, selectedNames, selectedOf, whereSql } from '../sql/statements.ts';
+import {
+  Aliased,
+  columnIn,
+  compiled,
+  isTenantOf,
+  named,
+  rowOf,
+  selectedNames,
+  selectedOf,
+  whereSql,
+} from '../sql/statements.ts';
 import { CHANGES, CHANNEL, PRUNED } from '../../changes/postgres-log.ts';
 import { postgresDialect } from './dialect.ts';
 
 const changesTable = sql.raw(CHANGES);
 const prunedTable = sql.raw(PRUNED);
+
+/** Behind the number of a change of which it was told what is no more, and not yet what has come in its place. */
+const HALF = '-';
 
 const place = (transactionId: unknown, id: unknown): ChangePlace => [String(transactionId), String(id)];
 
@@ -48,7 +61,10 @@ export function postgresChanges(
       return batchOf(request, await read(context, statement(request, tenantId)));
     },
     isPlace: (given): given is ChangePlace =>
-      given.length === 2 && given.every((each) => typeof each === 'string' && /^\d{1,18}$/.test(each)),
+      given.length === 2 &&
+      given.every((each) => typeof each === 'string') &&
+      /^\d{1,18}$/.test(given[0]!) &&
+      /^\d{1,18}-?$/.test(given[1]!),
     listen(onChange, log) {
       let open = true;
       const listening = new Listening(pool, { channel: CHANNEL, who, log });
@@ -70,19 +86,27 @@ export function postgresChanges(
 
 /** The first row says where the record stands; the others are its changes, whether they match or not. */
 function statement(request: ChangesRequest, tenantId: string): SqlStatement {
-  const { relation, after } = request;
-  const [transactionId, id] = after;
+  const { relation, key } = request;
+  const [transactionId, number] = request.after as [string, string];
+  // The change that is half told is read again.
+  const id = number.endsWith(HALF) ? String(BigInt(number.slice(0, -1)) - 1n) : number;
   const behind = sql`c.relation = ${tableIdOf(relation)} AND (c.transaction_id, c.id) > (${transactionId}::xid8, ${id}::bigint)`;
   const side = (of: 'before' | 'after'): Sql => {
-    const rows = sql`jsonb_populate_record(NULL::${postgresDialect.table(relation)}, w.${sql.ref(of)})`;
+    const rows = sql`jsonb_populate_record(NULL::${postgresDialect.table(relation)}, s.${sql.ref(of)})`;
     const table = new Aliased(postgresDialect, relation, tenantId, 0, rows);
     const selected = selectedOf(postgresDialect, request, table);
-    const conditions = [sql`w.${sql.ref(of)} IS NOT NULL`, ...table.conditions(request)];
+    const conditions = [sql`s.${sql.ref(of)} IS NOT NULL`, ...table.conditions(request)];
     return sql`LEFT JOIN LATERAL (SELECT ${sql.join([named(sql`true`, 'is'), ...selected])} FROM ${table.from}${whereSql(conditions)}) AS ${sql.ref(`of_${of}`)} ON true`;
   };
   const values = selectedNames(request).map((name) =>
     named(sql`CASE WHEN of_after.is THEN of_after.${sql.ref(name)} ELSE of_before.${sql.ref(name)} END`, name),
   );
+  const names = key.map((field) => columnIn(relation, field).name);
+  const other = names.map((name) => sql`w.before -> ${name}::text IS DISTINCT FROM w.after -> ${name}::text`);
+  const rekeyed =
+    other.length === 0
+      ? sql`false`
+      : sql`(w.before IS NOT NULL AND w.after IS NOT NULL AND (${sql.join(other, sql` OR `)}))`;
   return compiled(
     postgresDialect,
     sql`WITH stand AS (
@@ -92,13 +116,19 @@ function statement(request: ChangesRequest, tenantId: string): SqlStatement {
       SELECT c.transaction_id, c.id, c.kind, c.before, c.after FROM ${changesTable} AS c
       WHERE ${behind} AND c.transaction_id < (SELECT head FROM stand)
       ORDER BY c.transaction_id, c.id LIMIT ${sql.lit(SOURCES.changes)}
+    ), s AS (
+      SELECT w.transaction_id, w.id, w.kind, p.before, p.after, p.part FROM w CROSS JOIN LATERAL (
+        SELECT w.before, w.after, 0 AS part WHERE NOT ${rekeyed}
+        UNION ALL SELECT w.before, NULL, 1 WHERE ${rekeyed}
+        UNION ALL SELECT NULL, w.after, 2 WHERE ${rekeyed}
+      ) AS p
     )
     SELECT stand.head::text AS head, stand.expired, stand.head >= ${transactionId}::xid8 AS reached,
            (SELECT c.transaction_id FROM ${changesTable} AS c WHERE ${behind} ORDER BY c.transaction_id DESC, c.id DESC LIMIT 1)::text AS last,
-           stand.most::text AS most, w.transaction_id::text AS at, w.id::text AS number, w.kind,
+           stand.most::text AS most, s.transaction_id::text AS at, s.id::text AS number, s.part, s.kind,
            of_before.is AS was, of_after.is AS becomes${values.length === 0 ? sql`` : sql`, ${sql.join(values)}`}
-    FROM stand LEFT JOIN w ON true ${side('before')} ${side('after')}
-    ORDER BY w.transaction_id, w.id`,
+    FROM stand LEFT JOIN s ON true ${side('before')} ${side('after')}
+    ORDER BY s.transaction_id, s.id, s.part`,
   );
 }
 
@@ -124,9 +154,14 @@ function batchOf(request: ChangesRequest, rows: readonly Record<string, unknown>
       },
     );
   const found = rows.filter(({ number }) => number !== null);
-  const more = found.length === SOURCES.changes;
+  const more = new Set(found.map(({ number }) => number)).size === SOURCES.changes;
+  const [transactionId, number] = request.after;
   return {
-    changes: found.flatMap((row) => changeOf(request, row) ?? []),
+    changes: found.flatMap((row) => {
+      const change = changeOf(request, row);
+      const isTold = change?.place[1] === number && change?.place[0] === transactionId;
+      return change === undefined || isTold ? [] : [change];
+    }),
     upTo: more ? place(found.at(-1)!['at'], found.at(-1)!['number']) : place(head, 0),
     more,
     pending: !more && last >= head,
@@ -135,7 +170,7 @@ function batchOf(request: ChangesRequest, rows: readonly Record<string, unknown>
 
 function changeOf(request: ChangesRequest, row: Record<string, unknown>): Change | undefined {
   const { kind, was, becomes } = row;
-  const told = { place: place(row['at'], row['number']) };
+  const told = { place: place(row['at'], `${String(row['number'])}${row['part'] === 1 ? HALF : ''}`) };
   if (kind === 'T') return { ...told, kind: 'EMPTIED', row: undefined };
   if (was !== true && becomes !== true) return undefined;
   const what: ChangeKind = was !== true ? 'ADDED' : becomes === true ? 'CHANGED' : 'REMOVED';
