@@ -6,7 +6,7 @@ import type { Engine } from '#gateway/execute/engine.ts';
 import { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, isUnreadable } from '#subgraphs/shared/errors.ts';
 import type { GivenArguments, RankedList, TypeList } from './declared-types.ts';
 import { taken } from './taken-keys.ts';
 import type { WalkedList } from './walkable.ts';
@@ -275,7 +275,9 @@ export class Asking {
       context: this.#context,
     });
     const list = (data as ExecutionResult<{ list: Page | null }>['data'])?.list;
-    if (errors !== undefined && errors.length > 0) throw refusedBy(errors[0]!, this.bounds);
+    // A value that is none leads nowhere, and is sorted as none; a store that is away is another matter.
+    const refused = errors?.find((error) => !isUnreadable(error));
+    if (refused !== undefined) throw refusedBy(refused, this.bounds);
     if (list == null) throw new CodedError('SUBGRAPH_UNAVAILABLE', `\`${field}\` answered nothing.`);
     return list;
   }

@@ -106,6 +106,17 @@ export const storeDisabled = (what: string, variable: string): CodedError =>
 export const storeUnavailable = (store: string, cause: unknown, hint?: string): CodedError =>
   new CodedError('STORE_UNAVAILABLE', `${store} cannot be reached.`, { cause, hint });
 
+/**
+ * A single value of a store is none that its field can have: the field is null, and all else is answered. `extensions.unreadable`
+ * tells it from a store that is away.
+ */
+export const unreadableValue = (message: string, options: Pick<CodedErrorOptions, 'cause' | 'hint'> = {}): CodedError =>
+  new CodedError('STORE_UNAVAILABLE', message, { ...options, extensions: { unreadable: true } });
+
+/** Whether an error tells of such a value. */
+export const isUnreadable = ({ extensions }: { readonly extensions: Readonly<Record<string, unknown>> }): boolean =>
+  extensions['unreadable'] === true;
+
 /** The store did not answer in time. */
 export const storeTimeout = (store: string, cause: unknown, hint?: string): CodedError =>
   new CodedError('STORE_TIMEOUT', `${store} did not answer in time.`, { cause, hint });

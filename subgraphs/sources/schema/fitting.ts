@@ -2,7 +2,7 @@
  * Values that are not what the schema says, since the store has changed: the field of each errs by itself and says what to do, and
  * the store is looked at again.
  */
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { unreadableValue, type CodedError } from '#subgraphs/shared/errors.ts';
 import type { RelationColumn } from '../driver.ts';
 import type { ModelColumn } from '../model/model.ts';
 import type { SchemaParts } from './parts.ts';
@@ -18,7 +18,7 @@ export function fitting(
     kind === 'enum' && model.enum !== undefined ? new Set(model.enum.values.map(({ value }) => value)) : undefined;
   const hasChanged = (what: string): CodedError => {
     changed(`the column ${name} ${what}`);
-    return new CodedError('STORE_UNAVAILABLE', `The source ${source} has changed: the column ${name} ${what}.`, {
+    return unreadableValue(`The source ${source} has changed: the column ${name} ${what}.`, {
       hint: 'It is looked at again by itself: ask again in a moment. Else save the file of SOURCES again, or bring the database back.',
     });
   };
@@ -29,13 +29,9 @@ export function fitting(
     if (kind === 'int') return isInt32(Number(value)) ? value : hasChanged('holds a number that is none of 32 bits');
     if (kind !== 'float' || Number.isFinite(Number(value))) return value;
     return typeof value === 'number'
-      ? new CodedError(
-          'STORE_UNAVAILABLE',
-          `The column ${name} holds NaN or an infinity, which GraphQL has no number for.`,
-          {
-            hint: 'Filters know it. Where it is to be told, serve a view that has it as a text or as null.',
-          },
-        )
+      ? unreadableValue(`The column ${name} holds NaN or an infinity, which GraphQL has no number for.`, {
+          hint: 'Filters know it. Where it is to be told, serve a view that has it as a text or as null.',
+        })
       : hasChanged('holds what is no number');
   };
   return (value) => {

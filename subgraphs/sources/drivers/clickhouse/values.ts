@@ -1,5 +1,5 @@
 /** How values go into ClickHouse and come out of it: all of them as texts, exactly, and in the forms that the API's scalars have. */
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { unreadableValue } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
 import { isDay, momentOf } from '../moments.mjs';
@@ -128,12 +128,12 @@ function itemOf(value: unknown, { kind, name }: RelationColumn): unknown {
       try {
         return parseExactJson(text);
       } catch (cause) {
-        return new CodedError('STORE_UNAVAILABLE', `The column ${name} holds what is no JSON.`, { cause });
+        return unreadableValue(`The column ${name} holds what is no JSON.`, { cause });
       }
     case 'text':
     case 'other':
       return text.startsWith(ENCODED)
-        ? new CodedError('STORE_UNAVAILABLE', `The column ${name} holds a text that is no UTF-8.`, {
+        ? unreadableValue(`The column ${name} holds a text that is no UTF-8.`, {
             hint: 'Mend the row, or hide the column in the file of SOURCES.',
           })
         : text;

@@ -1,5 +1,5 @@
 /** How values go into MariaDB and come out of it: exactly, and in the forms that the API's scalars have. */
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { unreadableValue } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
 import { unfit, writtenOut } from '../sql/values.ts';
@@ -91,7 +91,7 @@ export function valueOf(value: unknown, { kind, native, name }: RelationColumn):
       try {
         return parseExactJson(String(value));
       } catch (cause) {
-        return new CodedError('STORE_UNAVAILABLE', `The column ${name} holds what is no JSON.`, { cause });
+        return unreadableValue(`The column ${name} holds what is no JSON.`, { cause });
       }
     default:
       return value;

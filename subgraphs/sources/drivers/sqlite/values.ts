@@ -1,5 +1,5 @@
 /** How values go into SQLite and come out of it, where any column may hold anything. */
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput, unreadableValue, type CodedError } from '#subgraphs/shared/errors.ts';
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn, ValueKind } from '../../driver.ts';
 import { comparableOf, valueOf as scannedValueOf } from '../scanned/values.ts';
@@ -99,7 +99,7 @@ export function valueOf(value: unknown, column: RelationColumn): unknown {
       : value;
   const { kind, name } = column;
   const none = (cause?: unknown): CodedError =>
-    new CodedError('STORE_UNAVAILABLE', `The column ${name} holds what is no ${kind}.`, {
+    unreadableValue(`The column ${name} holds what is no ${kind}.`, {
       cause,
       hint: 'Mend the row, or say another `type` of the column in the file of SOURCES.',
     });
