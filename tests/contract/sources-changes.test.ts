@@ -175,6 +175,19 @@ test('a row whose key is changed goes and comes, and nothing is missed between t
   for (const told of rest) expect(await resumed.next()).toEqual(told);
 });
 
+test('a column that gets another type ends no stream', async () => {
+  const customers = await follow('{ customersChanged { node { id name } } }');
+  // So often that what is read is planned once for all.
+  const insert = async (id: number): Promise<void> => {
+    await owner.query(`INSERT INTO customers (id, tenant_id, name) VALUES (${id}, 'acme', 'Ada')`);
+    expect(await customers.next()).toEqual({ node: { id, name: 'Ada' } });
+  };
+  for (let id = 1; id < 13; id++) await insert(id);
+  await owner.query('ALTER TABLE customers ALTER id TYPE numeric');
+  await insert(13);
+  await owner.query('ALTER TABLE customers ALTER id TYPE bigint');
+});
+
 test('a column that is there no more ends the stream at once, and says what to do', async () => {
   const customers = await follow('{ customersChanged { node { name } } }');
   await owner.query('ALTER TABLE customers RENAME name TO called');

@@ -109,6 +109,20 @@ describe('a file of SQLite', () => {
     expect((await driver.introspect(['other'])).tables).toEqual([]);
   });
 
+  test('what is none of its column’s type is no value to conditions', async () => {
+    const { data } = await ask('{ odds { nodes { id n small f d flag day at t label } } }');
+    const nodes = data.odds.nodes as Record<string, unknown>[];
+    for (const field of ['n', 'd', 'flag', 'day', 'at', 't', 'label']) {
+      const ids = async (isNull: boolean) => {
+        const answer = await ask(`{ odds(where: { ${field}: { isNull: ${isNull} } }) { nodes { id } } }`);
+        return (answer.data.odds.nodes as { id: number }[]).map(({ id }) => id);
+      };
+      const without = nodes.filter((node) => node[field] === null).map(({ id }) => id);
+      expect(await ids(true), field).toEqual(without);
+      expect((await ids(false)).length, field).toBe(nodes.length - without.length);
+    }
+  });
+
   test('gives values as they are; what is none of its column’s type is that field’s fault alone', async () => {
     const { data, errors } = await ask('{ odds { nodes { id n small f d flag day at t js b untold label twice } } }');
     expect(data.odds.nodes).toEqual([

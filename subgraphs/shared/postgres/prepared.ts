@@ -75,5 +75,7 @@ export class PreparedStatements {
  */
 export function isPreparedFault(error: unknown): boolean {
   const { code, message = '' } = error as { code?: unknown; message?: string };
-  return code === '26000' || code === '42P05' || (code === '0A000' && message.includes('cached plan'));
+  // Of functions that give records of a table's type, a plan is not made anew when that changes.
+  const isOldPlan = code === '42804' && /^attribute \d+ of type .* has wrong type$/.test(message);
+  return code === '26000' || code === '42P05' || (code === '0A000' && message.includes('cached plan')) || isOldPlan;
 }

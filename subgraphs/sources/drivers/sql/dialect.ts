@@ -56,6 +56,8 @@ export interface SqlDialect {
   /** Levels as an order, in which what has no value is the largest. */
   sorted(level: Level): Sql;
   condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
+  /** Whether a column has no value. @default `IS NULL` */
+  isNull?(ref: Sql, column: RelationColumn): Sql;
   /** What holds where a condition does not, or is null. @default `IS NOT TRUE` */
   not?(condition: Sql): Sql;
   /** Whether a link leads to rows of a table that fulfil conditions. @default `EXISTS`, which names the row itself */

@@ -171,7 +171,8 @@ export class Aliased {
       where,
       (leaf) =>
         leaf.kind === 'null'
-          ? sql`${this.ref(leaf.column)} IS NULL`
+          ? (this.#dialect.isNull?.(this.ref(leaf.column), columnIn(this.#relation, leaf.column)) ??
+            sql`${this.ref(leaf.column)} IS NULL`)
           : this.#dialect.condition(this.ref(leaf.column), columnIn(this.#relation, leaf.column), leaf),
       (link, of) => {
         const { to, pairs } = this.#relation.links[link]!;

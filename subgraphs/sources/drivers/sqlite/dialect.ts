@@ -78,6 +78,8 @@ export const sqliteDialect: WritingDialect = {
   }),
   sorted: nullsLast,
   condition,
+  // Where strays may be, they have none.
+  isNull: (ref, column) => (isSound(column) ? sql`${ref} IS NULL` : sql`${formed(ref, column)} IS NULL`),
   aggregates: sqliteAggregates({
     formed,
     whole: (ref) => whole(ref),
