@@ -33,6 +33,7 @@ const HINT = { ttlMs: AGENTS.keptMs, cacheScope: 'private' } as const;
 const CACHE_HINTS = {
   'server/discover': HINT,
   'tools/list': HINT,
+  'prompts/list': HINT,
   'resources/list': HINT,
   'resources/templates/list': HINT,
 };
