@@ -4,6 +4,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
 import type { KindName } from '#subgraphs/sources/model/kinds.ts';
 import type { AcrossInput, LinkInput, TypeInput } from '#subgraphs/sources/model/format.ts';
+import { BUILT_IN } from '#subgraphs/sources/model/built-in.ts';
 import { typesMadeOf } from '#subgraphs/sources/model/build.ts';
 import { canBeWritten } from '#subgraphs/sources/model/mutations.ts';
 import { itemName, listName, typeName } from '#subgraphs/sources/model/names.ts';
@@ -191,7 +192,11 @@ class Names {
   constructor({ enums }: Catalog, prefix: string) {
     this.#prefix = prefix;
     const own = enums.map(({ name }) => prefix + typeName(name));
-    this.#taken = new Set([...RESERVED_TYPES, ...own, ...own.map((name) => `${name}Filter`)]);
+    this.#taken = new Set([
+      ...[...RESERVED_TYPES, ...own, ...own.map((name) => `${name}Filter`)],
+      // The project's own, which another subgraph has.
+      ...Object.keys(BUILT_IN).flatMap(made),
+    ]);
   }
 
   #own(table: string): string {

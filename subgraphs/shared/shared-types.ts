@@ -428,7 +428,25 @@ class Moment extends Date {
   }
 }
 
+/** Moments that ISO 8601 has no form for with four digits, as PostgreSQL writes them, and so the API. */
+const STORED_MOMENT = /^-?infinity$|^\d{4,6}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6})?\+00(:00)?( BC)?$/;
+
+/** A moment that only its store knows: a text all the way. */
+class StoredMoment extends Date {
+  readonly #text: string;
+
+  constructor(text: string) {
+    super(Number.NaN);
+    this.#text = text;
+  }
+
+  override toISOString(): string {
+    return this.#text;
+  }
+}
+
 function parseMoment(value: unknown): Date {
+  if (typeof value === 'string' && STORED_MOMENT.test(value)) return new StoredMoment(value);
   const date = parseDateTime(value);
   const fraction = typeof value === 'string' ? /\.(\d{4,9})/.exec(value)?.[1] : undefined;
   return fraction === undefined ? date : new Moment(date, fraction);

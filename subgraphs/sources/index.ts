@@ -15,6 +15,7 @@ import { SOURCES } from './bounds.ts';
 import { ChangeHub } from './changes/hub.ts';
 import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
 import { buildWhatIsThere, type LeftOut } from './model/build.ts';
+import { unheldKeys } from './model/unheld-keys.ts';
 import type { SourceSettings } from './model/format.ts';
 import { KINDS, type KindName } from './model/kinds.ts';
 import { Faults, parseSources, readSources } from './model/read.ts';
@@ -92,6 +93,8 @@ export class Sources {
   readonly #catalogs = new Map<string, Known>();
   /** What was seen last, whether it serves or not. */
   readonly #seen = new Map<string, Known>();
+  /** What was said of keys already. */
+  readonly #told = new Set<string>();
   /** Stores that are to be looked at again, whatever is known. */
   readonly #again = new Set<string>();
   /** When a store may be looked at again by itself, by `performance.now()`. */
@@ -142,6 +145,12 @@ export class Sources {
       ),
     );
     const { models: made, leftOut } = buildWhatIsThere(parsed, known);
+    for (const [name, { catalog }] of known)
+      for (const told of unheldKeys(parsed, name, catalog)) {
+        if (this.#told.has(told)) continue;
+        this.#told.add(told);
+        this.#deps.log(told);
+      }
     const models = new Map(made.map((model) => [model.source, model]));
     const subgraphs = looked.flatMap(({ name, settings, opened, known }): SourceSubgraph[] => {
       const model = models.get(name);

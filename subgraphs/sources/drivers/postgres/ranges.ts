@@ -15,9 +15,6 @@ const WHOLE: Readonly<Record<string, readonly [least: bigint, most: bigint]>> = 
   'pg_catalog."oid"': [0n, 2n ** 32n - 1n],
 };
 
-/** From here on a number is none of `real`: half a step past the largest one. */
-const REAL = 2 ** 128 - 2 ** 103;
-
 /** Whether a number is smaller (-1) or larger (1) than all that the column can hold; 0 where it can hold it. */
 function beyond({ native }: RelationColumn, value: Operand): -1 | 0 | 1 {
   const range = WHOLE[native];
@@ -28,7 +25,8 @@ function beyond({ native }: RelationColumn, value: Operand): -1 | 0 | 1 {
     return number < range[0] ? -1 : number > range[1] ? 1 : 0;
   }
   if (native !== 'pg_catalog."float4"' || typeof value !== 'number' || !Number.isFinite(value)) return 0;
-  return value >= REAL ? 1 : value <= -REAL ? -1 : 0;
+  const real = Math.fround(value);
+  return Number.isFinite(real) ? 0 : real > 0 ? 1 : -1;
 }
 
 /** @returns the condition with what the column can hold; `all` where every value fulfils it, `none` where none does */

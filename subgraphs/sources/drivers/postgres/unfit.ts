@@ -23,9 +23,6 @@ const OF_INPUT: ReadonlySet<string> = new Set([
 
 export const isUnfit = (code: unknown): boolean => typeof code === 'string' && OF_INPUT.has(code);
 
-/** How much of a value is told. */
-const SHOWN = 80;
-
 /**
  * The error with the fields whose values may be meant.
  * @param given what the caller said, which may be told again
@@ -39,7 +36,7 @@ export function unfitNamed(error: unknown, given: () => readonly Given[]): unkno
   if (fields.length === 0) return error;
   const [first] = found as [Given];
   const said = `${fields.length > 1 ? 'one of ' : ''}${fields.join(', ')}`;
-  const shown = textOf(first.value).slice(0, SHOWN);
+  const shown = textOf(first.value).slice(0, 80);
   return badUserInput(
     fields.length > 1
       ? `A value is none that its column can hold: ${said}.`
