@@ -142,7 +142,9 @@ function stackOf(error: Error): string {
   return [`${error.name}: ${cut(errorMessage(error))}`, ...frames].join('\n');
 }
 
-const cut = (text: string): string => cutText(text, TELEMETRY.logTextCharacters);
+/** Without secrets first: of one that is cut nobody knows any more that it is one. */
+const cut = (text: string): string =>
+  text.length <= TELEMETRY.logTextCharacters ? text : cutText(redactText(text), TELEMETRY.logTextCharacters);
 
 /** An entry with its texts cut; errors are left for their serializer. */
 function bounded(value: unknown, depth: number): unknown {

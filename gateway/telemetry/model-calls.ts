@@ -21,7 +21,7 @@ export function messagesText(messages: readonly ShownMessage[]): string {
   const share = Math.floor(TELEMETRY.modelContentCharacters / Math.max(1, messages.length));
   const shown = messages.map((message) => ({
     ...message,
-    parts: message.parts.map(({ type, content }) => ({ type, content: withoutSecrets(cutText(content, share)) })),
+    parts: message.parts.map(({ type, content }) => ({ type, content: cutText(withoutSecrets(content), share) })),
   }));
   return JSON.stringify(shown);
 }

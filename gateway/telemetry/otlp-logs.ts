@@ -49,7 +49,10 @@ export class OtlpLogs {
 
   /** @param line one entry, as JSON */
   tell(line: string): void {
-    const { level, time, msg, err, traceId, spanId, ...attributes } = JSON.parse(line) as Entry;
+    const entry = entryOf(line);
+    // Where a secret stood in the place of a number the line is no JSON: it is on standard error, and a log that throws ends requests.
+    if (entry === undefined) return;
+    const { level, time, msg, err, traceId, spanId, ...attributes } = entry;
     const isTraced = typeof traceId === 'string' && typeof spanId === 'string';
     this.#logger.emit({
       timestamp: new Date(time),
@@ -65,6 +68,14 @@ export class OtlpLogs {
 
   close(): Promise<void> {
     return this.#provider.shutdown();
+  }
+}
+
+function entryOf(line: string): Entry | undefined {
+  try {
+    return JSON.parse(line) as Entry;
+  } catch {
+    return undefined;
   }
 }
 

@@ -11,9 +11,16 @@ export type Operand = string | number | boolean;
 
 export type Comparison = '=' | '>' | '>=' | '<' | '<=';
 
+/** Columns, and what they must be together: one of these, as texts of the store. */
+export interface ConditionKeys {
+  readonly columns: readonly string[];
+  readonly keys: readonly (readonly string[])[];
+}
+
 export type Condition =
   | { kind: 'and'; of: readonly Condition[] }
-  | { kind: 'or'; of: readonly Condition[] }
+  /** `keys` says the same, for stores that can be asked for many keys of several columns at once. */
+  | { kind: 'or'; of: readonly Condition[]; keys?: ConditionKeys }
   | { kind: 'not'; of: Condition }
   | { kind: 'null'; column: string }
   /** Texts compare by code point. */

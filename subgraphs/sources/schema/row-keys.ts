@@ -4,7 +4,7 @@
  */
 import type { Condition, Operand } from '#subgraphs/shared/filters/condition.ts';
 import type { Relation, SourceRow } from '../driver.ts';
-import { mayBe } from '../model/fits.ts';
+import { mayBeKey } from '../model/fits.ts';
 import { ROW_KEY, type ModelType } from '../model/model.ts';
 
 export const rowKeyOf = ({ key }: Pick<ModelType, 'key'>, texts: SourceRow['texts']): string =>
@@ -31,12 +31,38 @@ export function withoutRowKeys(typeOf: (name: string) => ModelType, type: ModelT
   }
 }
 
-/** Rows of which the first columns are the same are asked for together. What is no key is of no row. */
-function oneOf({ key, relation }: ModelType, values: readonly Operand[]): Condition {
-  const groups = new Map<string, { readonly first: readonly (string | null)[]; readonly last: Set<string | null> }>();
+/** What is no key is of no row. */
+function oneOf(type: ModelType, values: readonly Operand[]): Condition {
+  const { key } = type;
+  const columns = key.map((field) => type.columns.find((column) => column.field === field)!);
+  const found = new Map<string, readonly (string | null)[]>();
   for (const value of values) {
     const parts = partsOf(value, key.length);
-    if (parts?.every((part, index) => part === null || mayBe(relation.columns[key[index]!]!, part)) !== true) continue;
+    if (
+      parts?.every(
+        (part, index) => part === null || mayBeKey(columns[index]!, type.relation.columns[key[index]!]!, part),
+      )
+    )
+      found.set(JSON.stringify(parts), parts);
+  }
+  const all = [...found.values()];
+  const whole = all.filter((parts): parts is string[] => !parts.includes(null));
+  const grouped = byFirst(type, whole);
+  const asked = whole.length === 0 ? grouped : { ...grouped, keys: { columns: key, keys: whole } };
+  // Nothing equals null.
+  const others = byFirst(
+    type,
+    all.filter((parts) => parts.includes(null)),
+  );
+  return others.of.length === 0 ? asked : { kind: 'or', of: [asked, others] };
+}
+
+type Or = Extract<Condition, { kind: 'or' }>;
+
+/** Rows of which the first columns are the same are asked for together. */
+function byFirst({ key, relation }: ModelType, keys: readonly (readonly (string | null)[])[]): Or {
+  const groups = new Map<string, { readonly first: readonly (string | null)[]; readonly last: Set<string | null> }>();
+  for (const parts of keys) {
     const first = parts.slice(0, -1);
     const name = JSON.stringify(first);
     const group = groups.get(name) ?? { first, last: new Set() };

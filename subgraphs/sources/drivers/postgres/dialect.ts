@@ -7,7 +7,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, WritingDialect } from '../sql/dialect.ts';
-import { rowsSql } from '../sql/statements.ts';
+import { rowsSql, whereSql } from '../sql/statements.ts';
 import { withinRange } from './ranges.ts';
 import { PG, valueOf, valueSql } from './values.ts';
 
@@ -38,6 +38,9 @@ export const postgresDialect: WritingDialect = {
       const { ref, column } = columnOf(field);
       return aggregated(ref, column);
     }),
+  // Not EXISTS: this is hashed within NOT and OR too.
+  leadsToKeys: (ends, from, conditions) =>
+    sql`(${sql.join(ends.map(({ own }) => own))}) IN (SELECT ${sql.join(ends.map(({ other }) => other))} FROM ${from}${whereSql(conditions)})`,
   parents(columns, keys) {
     // Another store's numbers may be larger than a small column's: they are equal to none of it, and no fault.
     const lists = columns.map(

@@ -62,6 +62,8 @@ export interface SqlDialect {
   not?(condition: Sql): Sql;
   /** Whether a link leads to rows of a table that fulfil conditions. @default `EXISTS`, which names the row itself */
   leads?(ends: readonly LinkedEnds[], from: Sql, conditions: readonly Sql[]): Sql;
+  /** The same of a table of keys of many rows, wherever it stands. @default as {@link leads} */
+  leadsToKeys?(ends: readonly LinkedEnds[], from: Sql, conditions: readonly Sql[]): Sql;
   /** Its part of aggregates over these columns; absent where the API has none of its. */
   aggregates?(columnOf: (field: string) => { readonly ref: Sql; readonly column: RelationColumn }): AggregateDialect;
   /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */

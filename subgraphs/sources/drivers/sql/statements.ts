@@ -3,7 +3,7 @@
  * also those that filters lead to, is held to the caller's tenant.
  */
 import { sql } from 'kysely';
-import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { Condition, ConditionKeys } from '#subgraphs/shared/filters/condition.ts';
 import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import { combined } from '#subgraphs/shared/sql/conditions.ts';
 import { behind, type Level } from '#subgraphs/shared/sql/keyset.ts';
@@ -189,7 +189,24 @@ export class Aliased {
         return sql`EXISTS (SELECT 1 FROM ${other.from}${whereSql([...joined, ...conditions])})`;
       },
       this.#dialect.not,
+      (keys) => this.#keyed(keys),
     );
+  }
+
+  /** One statement with as many parameters as there are columns, however many keys. */
+  #keyed({ columns: fields, keys }: ConditionKeys): Sql {
+    const columns = fields.map((field) => columnIn(this.#relation, field));
+    const from = this.#dialect.parents(columns, keys);
+    const ends = columns.map((column, index) => ({
+      own: this.column(column),
+      column,
+      other: sql`${sql.id('p', `k${index}`)}`,
+      otherColumn: column,
+    }));
+    const leads = this.#dialect.leadsToKeys ?? this.#dialect.leads;
+    if (leads !== undefined) return leads(ends, from, []);
+    const joined = ends.map(({ own, column, other }) => this.#dialect.isLinked(other, column, own, column));
+    return sql`EXISTS (SELECT 1 FROM ${from}${whereSql(joined)})`;
   }
 }
 
