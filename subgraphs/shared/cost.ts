@@ -32,6 +32,8 @@ export const WEIGHT = {
   walk: 10,
   /** Reading all rows of a tenant that match, to count them by what they have. */
   aggregate: 20,
+  /** Sorting a group's values for one of them. */
+  percentile: 1,
   /** Ranking all of a tenant's vectors against one. */
   similar: 20,
   /** Embedding words, and ranking by meaning and by keyword. */

@@ -1,9 +1,13 @@
 /** What an operation asks for below a field. */
 import {
+  getDirectiveValues,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
   Kind,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLResolveInfo,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 
@@ -32,14 +36,25 @@ export function selectedFields(info: GraphQLResolveInfo, paths: readonly (readon
   return found;
 }
 
-/** The fields of a selection, those of its fragments included. */
+/**
+ * The fields of a selection, those of its fragments included.
+ * @param variables of the execution, to leave out what `@skip` and `@include` do. @default nothing is left out
+ */
 export function* fieldsBelow(
   set: SelectionSetNode | undefined,
   fragments: Readonly<Record<string, FragmentDefinitionNode>>,
+  variables?: Readonly<Record<string, unknown>>,
 ): Generator<FieldNode> {
   for (const selection of set?.selections ?? []) {
+    if (variables !== undefined && !isIncluded(selection, variables)) continue;
     if (selection.kind === Kind.FIELD) yield selection;
-    else if (selection.kind === Kind.INLINE_FRAGMENT) yield* fieldsBelow(selection.selectionSet, fragments);
-    else yield* fieldsBelow(fragments[selection.name.value]?.selectionSet, fragments);
+    else if (selection.kind === Kind.INLINE_FRAGMENT) yield* fieldsBelow(selection.selectionSet, fragments, variables);
+    else yield* fieldsBelow(fragments[selection.name.value]?.selectionSet, fragments, variables);
   }
 }
+
+const isIncluded = (node: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean =>
+  node.directives === undefined ||
+  node.directives.length === 0 ||
+  (getDirectiveValues(GraphQLSkipDirective, node, variables)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, node, variables)?.if !== false);

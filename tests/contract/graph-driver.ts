@@ -404,6 +404,21 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         );
       });
 
+      test('are counted as well where none is read', async () => {
+        const of = async (selected: string): Promise<object> =>
+          (
+            await ask(
+              `{ entitiesAggregate(groupBy: [{ field: NAME }], having: { not: { measure: MAX, field: KIND, eq: "none" } }, orderBy: [{ measure: COUNT }], first: 1) { ${selected} } }`,
+              again(context),
+            )
+          )['entitiesAggregate'];
+        const { groups: _, ...counts } = (await of('totalCount truncated groups { count }')) as Record<string, unknown>;
+        expect(counts).toMatchObject({ truncated: true });
+        expect(await of('totalCount truncated')).toEqual(counts);
+        expect(await of('truncated')).toEqual({ truncated: true });
+        expect(await of('__typename')).toEqual({ __typename: 'EntityAggregate' });
+      });
+
       test('are of what matches', async () => {
         const counted = async (what: AggregatedItems, where: string): Promise<number> =>
           (await ask(`{ ${what}Aggregate(where: ${where}) { groups { count } } }`, again(context)))[`${what}Aggregate`]

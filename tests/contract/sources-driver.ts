@@ -1,9 +1,10 @@
 /** What every kind of source must do, whatever keeps its rows: the API over the shop, as one tenant of two sees it. */
 import { graphql, type GraphQLSchema } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
+import type { Aggregated } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { KINDS, type KindName } from '#subgraphs/sources/model/kinds.ts';
 import type { SourceModel } from '#subgraphs/sources/model/model.ts';
@@ -237,6 +238,44 @@ export function describeSource(
           );
         }
       }, 300_000);
+
+    if (hasAggregates)
+      test('how many groups there are is told without reading any, and nothing is read for nothing', async () => {
+        const found = vi.spyOn(shop.driver, 'aggregate');
+        const of = async (selected: string) => {
+          const field = `ordersAggregate(groupBy: [{ field: SHOP }, { field: NUMBER, width: 2 }], having: { not: { measure: SUM, field: NUMBER, eq: 3 } }, orderBy: [{ measure: COUNT }], first: 2) { ${selected} }`;
+          const text = `query($off: Boolean!) { ${field} customers(first: 200) { nodes { ${field} } } kept: customers @include(if: $off) { totalCount } }`;
+          const { data, errors } = await ask(text, { off: true });
+          expect(errors, selected).toBeUndefined();
+          return [
+            data.ordersAggregate,
+            ...data.customers.nodes.map((node: { ordersAggregate: unknown }) => node.ordersAggregate),
+          ] as Answer[];
+        };
+        try {
+          const whole = await of('totalCount truncated groups { count }');
+          expect(whole[0]).toMatchObject({ truncated: true });
+          found.mockClear();
+          const counted = await of('totalCount truncated');
+          expect(counted).toEqual(whole.map(({ totalCount, truncated }) => ({ totalCount, truncated })));
+          expect(await of('truncated')).toEqual(whole.map(({ truncated }) => ({ truncated })));
+          expect(await of('totalCount groups @skip(if: $off) { count max { number } }')).toEqual(
+            whole.map(({ totalCount }) => ({ totalCount })),
+          );
+          const answers = await Promise.all(found.mock.results.map(({ value }) => value as Promise<Aggregated[]>));
+          expect(answers).toHaveLength(6);
+          expect(answers.flat().flatMap(({ groups }) => groups)).toEqual([]);
+          found.mockClear();
+          await of('__typename ... @skip(if: $off) { totalCount groups { count } }');
+          expect(found).not.toHaveBeenCalled();
+          const exactly = await of('groups { count }');
+          expect(exactly).toEqual(whole.map(({ groups }) => ({ groups })));
+          const read = await Promise.all(found.mock.results.map(({ value }) => value as Promise<Aggregated[]>));
+          expect(Math.max(...read.flat().map(({ groups }) => groups.length))).toBe(2);
+        } finally {
+          found.mockRestore();
+        }
+      });
 
     test('rows by key: of the caller’s tenant, with keys of several columns', async () => {
       const [customer] = TENANTS['acme']!.customers;

@@ -97,7 +97,7 @@ export interface AggregateRequest {
   readonly having: Condition | undefined;
   /** Ends in all groupings, so that it is total. */
   readonly order: readonly GroupOrder[];
-  /** The most groups; at least 1. */
+  /** The most groups; 0 where only their number is wanted, which stores then tell without reading any. Without groupings at least 1. */
   readonly limit: number;
   /** Whether it is wanted how many groups there are. */
   readonly counted: boolean;

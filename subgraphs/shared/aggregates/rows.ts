@@ -12,12 +12,13 @@ export type AggregateRow = Readonly<Record<string, unknown>>;
  */
 export function aggregatedOf(
   become: (column: string, value: unknown) => unknown,
-  { groups, measures, counted }: Omit<AggregateRequest, 'where'>,
+  { groups, measures, limit, counted }: Omit<AggregateRequest, 'where'>,
   rows: readonly AggregateRow[],
 ): Aggregated {
   const as = (column: string, value: unknown): unknown => (value === null ? null : become(column, value));
   return {
-    groups: rows.map((row) => ({
+    // Where no groups are wanted, a row is of their number.
+    groups: (limit === 0 ? [] : rows).map((row) => ({
       keys: groups.map(({ column, kind }, index) => {
         const value = row[`g${index}`] ?? null;
         return kind === 'width' || kind === 'path' ? value : as(column, value);

@@ -15,17 +15,20 @@ export interface SelectedGroups {
   readonly measures: readonly Measure[];
   /** Fields of `keys`, with the path of one that has any. */
   readonly keys: readonly { readonly field: string; readonly path: readonly string[] | undefined }[];
+  /** Whether groups are asked for at all. */
+  readonly groups: boolean;
+  readonly truncated: boolean;
   readonly totalCount: boolean;
 }
 
 /**
- * What is selected of what the resolver gives.
+ * What is selected of what the resolver gives, but for what `@skip` and `@include` leave out: that costs nothing.
  * @throws CodedError `BAD_USER_INPUT` for a `p` that is no share
  */
 export function selectedGroups(info: GraphQLResolveInfo): SelectedGroups {
   const aggregate = getNamedType(info.returnType) as GraphQLObjectType;
   const below = (nodes: readonly FieldNode[]) =>
-    nodes.flatMap(({ selectionSet }) => [...fieldsBelow(selectionSet, info.fragments)]);
+    nodes.flatMap(({ selectionSet }) => [...fieldsBelow(selectionSet, info.fragments, info.variableValues)]);
   const named = (nodes: readonly FieldNode[], name: string) => nodes.filter((node) => node.name.value === name);
   const typeOf = (parent: GraphQLObjectType, name: string): GraphQLObjectType | undefined => {
     const type = getNamedType(parent.getFields()[name]?.type);
@@ -54,5 +57,12 @@ export function selectedGroups(info: GraphQLResolveInfo): SelectedGroups {
       } else measures.push({ kind: name as Exclude<MeasureKind, 'count' | 'percentile'>, column });
     }
   }
-  return { measures, keys, totalCount: named(own, 'totalCount').length > 0 };
+  const isSelected = (name: string): boolean => named(own, name).length > 0;
+  return {
+    measures,
+    keys,
+    groups: isSelected('groups'),
+    truncated: isSelected('truncated'),
+    totalCount: isSelected('totalCount'),
+  };
 }

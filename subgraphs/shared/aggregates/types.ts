@@ -306,6 +306,7 @@ function aggregateType(subgraph: SubgraphSchema, { name, stem = name, items, col
               percentile: t.field({
                 type: percentileType,
                 nullable: false,
+                directives: { cost: { weight: WEIGHT.percentile } } as never,
                 description:
                   'The least value that at least the share `p` of the values do not exceed: 0.5 is the median, 0 the least, 1 the largest. One of the values, never one between two.',
                 args: {
@@ -503,9 +504,10 @@ export interface AggregateFields {
 }
 
 export interface AskedAggregate {
-  readonly request: AsksOfRows;
+  /** Undefined where nothing is asked for that a store knows, such as `__typename` alone. */
+  readonly request: AsksOfRows | undefined;
   /** What the field's resolver answers with. */
-  answer(found: Aggregated): object;
+  answer(found?: Aggregated): object;
 }
 
 /** Defines the types of a type's aggregates. */
@@ -535,7 +537,7 @@ export function addAggregateRoot(
       resolve: (async (_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
         const condition = conditionOf(args.where);
         const { request, answer } = fields.asked(args, info);
-        return answer(await aggregate(context, { ...request, where: condition }));
+        return answer(request && (await aggregate(context, { ...request, where: condition })));
       }) as never,
     }),
   );
@@ -563,18 +565,29 @@ function asked(
         hint: `Add it to \`groupBy\`, such as \`{ field: ${constantOf(field)}${path === undefined ? '' : `, path: ${JSON.stringify(path)}`} }\`, or take it out of \`keys\`.`,
       });
   const ordered = order.flatMap(({ by }) => ('measure' in by ? [by.measure] : []));
-  const measures = [
-    ...new Map(
-      [...selected.measures, ...conditioned, ...ordered].map((measure) => [measureName(measure), measure]),
-    ).values(),
-  ];
+  const measures = distinct([...selected.measures, ...conditioned, ...ordered]);
   if (measures.length > AGGREGATES.measures)
     throw badUserInput(`An aggregate has at most ${AGGREGATES.measures} measures; got ${measures.length}.`);
-  const request = { groups, measures, having: condition, order, limit: size + 1, counted: selected.totalCount };
-  const answer = (found: Aggregated): AggregateShape => ({
-    groups: found.groups.slice(0, size).map((group) => ({ ...group, by: groups })),
-    truncated: found.groups.length > size,
-    total: found.total,
+  // What is read is what is charged: groups where they are selected, else no more than how many there are.
+  const limit = groups.length === 0 ? 1 : selected.groups ? size + (selected.truncated ? 1 : 0) : 0;
+  const counted = selected.totalCount || (limit === 0 && selected.truncated);
+  const request = {
+    groups,
+    measures: limit === 0 ? distinct(conditioned) : measures,
+    having: condition,
+    order: limit === 0 ? [] : order,
+    limit,
+    counted,
+  };
+  const answer = ({ groups: found, total }: Aggregated = { groups: [], total: undefined }): AggregateShape => ({
+    groups: found.slice(0, size).map((group) => ({ ...group, by: groups })),
+    truncated: (limit === 0 ? (total ?? 0) : found.length) > size,
+    total,
   });
-  return { request, answer };
+  const isRead = counted || (limit > 0 && (selected.groups || selected.truncated));
+  return { request: isRead ? request : undefined, answer };
 }
+
+const distinct = (measures: readonly Measure[]): Measure[] => [
+  ...new Map(measures.map((measure) => [measureName(measure), measure])).values(),
+];

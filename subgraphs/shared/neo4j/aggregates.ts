@@ -52,6 +52,8 @@ export function aggregateCypher(
           nameOf,
           (measure, value) => add(dialect.operand(measure, value)),
         )}`;
+  if (limit === 0)
+    return `${rows} WITH ${worked.length === 0 ? '1 AS one' : worked.join(', ')} WITH ${grouped.join(', ')}${condition} RETURN count(*) AS total`;
   const all = [...keys, ...taken];
   const total = counted
     ? ` WITH collect([${all.join(', ')}]) AS found UNWIND found AS row WITH ${[...all.map((name, index) => `row[${index}] AS ${name}`), 'size(found) AS total'].join(', ')}`

@@ -90,15 +90,18 @@ export function aggregateSql(
   const listed = (parts: readonly Sql[], none: Sql): Sql => (parts.length === 0 ? none : sql.join(parts));
   const from = sql`FROM (SELECT ${listed(inner, sql`1 AS n`)} ${rows}) AS r`;
   const condition = left === undefined ? sql`` : sql` HAVING ${left}`;
+  // Not nothing: without anything to group by and to measure, every row would be a group.
+  const together = keys.length === 0 ? dialect.all : sql` GROUP BY ${sql.join(keys)}`;
+  if (at === undefined && limit === 0)
+    return sql<AggregateRow>`SELECT count(*) AS total FROM (SELECT count(*) AS n ${from}${together}${condition}) AS s`;
   if (at === undefined)
-    return sql<AggregateRow>`SELECT ${listed([...selected, ...(counted ? [sql`count(*) OVER () AS total`] : [])], sql`count(*) AS n`)} ${from}${
-      // Not nothing: without anything to group by and to measure, every row would be a group.
-      keys.length === 0 ? dialect.all : sql` GROUP BY ${sql.join(keys)}`
-    }${condition}${sorted(sorting)} LIMIT ${sql.lit(limit)}`;
+    return sql<AggregateRow>`SELECT ${listed([...selected, ...(counted ? [sql`count(*) OVER () AS total`] : [])], sql`count(*) AS n`)} ${from}${together}${condition}${sorted(sorting)} LIMIT ${sql.lit(limit)}`;
   const own = sql.id('r', 'at');
   // One group of each parent. It is told even where `having` leaves it out: of a parent without rows nothing is, which is not the same.
   if (keys.length === 0)
     return sql<AggregateRow>`SELECT ${sql.join([sql`${own} AS at`, sql`${left === undefined ? sql`1` : sql`CASE WHEN ${left} THEN 1 ELSE 0 END`} AS held`, ...selected])} ${from} GROUP BY ${own}`;
+  if (limit === 0)
+    return sql<AggregateRow>`SELECT s.at AS at, count(*) AS total FROM (SELECT ${own} AS at ${from} GROUP BY ${sql.join([own, ...keys])}${condition}) AS s GROUP BY s.at`;
   // In a table of their own: MariaDB numbers and counts groups that `HAVING` has left out.
   const grouped = sql`SELECT ${sql.join([sql`${own} AS at`, ...selected, ...sorting.map((value, index) => sql`${value} AS ${sql.id(`o${index}`)}`)])} ${from} GROUP BY ${sql.join([own, ...keys])}${condition}`;
   const within = sql`PARTITION BY s.at`;

@@ -62,6 +62,7 @@ export function linkedAggregate<Row>(
     description: `How many \`${link.field}\` match, by what they have, as \`${type.aggregate}\` tells of all. One group where there are none, without \`groupBy\`.`,
     resolve: async (row: Row, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
       const { request, answer } = askedOf(parts, type, fields, args, info);
+      if (request === undefined) return answer();
       const key = keyOf(rowOf(row), link.pairs);
       if (key === undefined) return answer(noneOf(request));
       const others = link.pairs.map(([, other]) => other);
@@ -71,7 +72,7 @@ export function linkedAggregate<Row>(
 }
 
 interface Asked extends Pick<AskedAggregate, 'answer'> {
-  readonly request: OfEach<GroupsRequest>;
+  readonly request: OfEach<GroupsRequest> | undefined;
 }
 
 /** What such a field asks for, by its nodes and the variables of an execution: rows of one level are many, and ask for the same. */
@@ -90,7 +91,7 @@ function askedOf(
   if (before !== undefined) return before;
   const where = parseFilter(parts, type, args.where);
   const { request, answer } = fields.asked(args, info);
-  const asked: Asked = { request: { relation: type.relation, where, ...request }, answer };
+  const asked: Asked = { request: request && { relation: type.relation, where, ...request }, answer };
   known.set(fields, ofType.set(info.fieldNodes, ofField.set(info.variableValues, asked)));
   return asked;
 }
