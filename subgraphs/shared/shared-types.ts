@@ -147,7 +147,8 @@ const OPERATORS = {
     contains: 'Has all of these among its items; an empty list matches every list. At most 500.',
     containedBy: 'Has no items but these, also where it is empty. At most 500.',
     overlaps: 'Has at least one of these among its items; an empty list matches nothing. At most 500.',
-    isEmpty: 'Whether it has no items; a list that is no value has none of either kind.',
+    isEmpty:
+      'True where there is a list that has no items, false where there is one that has some: where there is none, neither.',
     isNull: 'Whether there is no list.',
   },
 } as const;

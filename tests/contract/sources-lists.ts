@@ -67,7 +67,7 @@ const filter: fc.Arbitrary<object> = fc.oneof(
 function holds(items: readonly (string | null)[] | null, asked: Operators): boolean {
   return Object.entries(asked).every(([name, value]) => {
     if (name === 'isNull') return (items === null) === value;
-    if (name === 'isEmpty') return (items?.length === 0) === value;
+    if (name === 'isEmpty') return items !== null && (items.length === 0) === value;
     if (items === null) return false;
     const among = value as readonly string[];
     if (name === 'has') return items.includes(value as string);
@@ -126,6 +126,18 @@ export function describeLists(
         { numRuns: 60 },
       );
     }, 60_000);
+
+    test('a list is empty, has some, or is none', async () => {
+      const own = rows.filter(({ tenant_id }) => tenant_id === 'acme');
+      const those = (holds: (tags: ListRow['tags']) => boolean): number[] =>
+        own.filter(({ tags }) => holds(tags)).map(({ id }) => id);
+      expect(await found({ tags: { isEmpty: true } })).toEqual(those((tags) => tags?.length === 0));
+      expect(await found({ tags: { isEmpty: false } })).toEqual(those((tags) => tags !== null && tags.length > 0));
+      expect(await found({ not: { tags: { isEmpty: false } } })).toEqual(
+        those((tags) => tags === null || tags.length === 0),
+      );
+      expect(await found({ tags: { isNull: true } })).toEqual(those((tags) => tags === null));
+    });
 
     test('what means nothing, and too much, is told', async () => {
       const variables = { many: Array.from({ length: 10_000 }, (_, index) => String(index)) };

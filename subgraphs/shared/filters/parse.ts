@@ -170,9 +170,10 @@ class FilterParser {
       if (value === null)
         throw badUserInput(`\`${column}: { ${name}: null }\` means nothing; leave it out, or use \`isNull\`.`);
       if (name === 'isNull' || name === 'isEmpty') {
-        const asked = this.#count(
-          name === 'isNull' ? { kind: 'null', column } : { kind: 'list', column, test: { kind: 'empty' } },
-        );
+        const none: Condition = { kind: 'null', column };
+        const asked = this.#count(name === 'isNull' ? none : { kind: 'list', column, test: { kind: 'empty' } });
+        // A list that is not there is neither empty nor has it any: it is found by `isNull` alone.
+        if (name === 'isEmpty' && value !== true) all.push(not(none));
         all.push(value === true ? asked : not(asked));
         continue;
       }
