@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { AGENTS } from '#gateway/bounds/agents.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
@@ -158,7 +158,8 @@ export class Calls {
       },
     );
     const result = await operation.run();
-    if (isStream(result)) throw badUserInput('This tool does not answer in parts; leave out `@defer`.');
+    // `@defer` and `@stream` are answered whole: parts are not asked for (`incremental`).
+    if (isStream(result)) throw new TypeError('A query or a mutation was answered in parts, for which nobody asked.');
     return result;
   }
 

@@ -119,7 +119,7 @@ function givenOf(type: GraphQLInputType): z.ZodType {
     return z.record(z.string(), z.unknown()).describe(`${named.name}: \`describe\` shows it.`);
   switch (named.name) {
     case 'Int':
-      return z.number().int();
+      return z.int32();
     case 'Float':
       return z.number();
     case 'Boolean':

@@ -13,6 +13,7 @@ import {
   isNonNullType,
   isObjectType,
   Kind,
+  print,
   SchemaMetaFieldDef,
   typeFromAST,
   TypeMetaFieldDef,
@@ -62,16 +63,24 @@ export const VALIDATION_SCHEMA: JsonSchema = {
   },
 };
 
+/**
+ * What must hold for a selection to be made: directives as they are written, which hold or do not in the whole operation, and types of
+ * objects, each said with the place of the object.
+ */
+type Conditions = ReadonlySet<string>;
+
 /** A selection, where it is made. */
 interface Selected {
   readonly type: GraphQLNamedType;
   readonly selectionSet: SelectionSetNode;
+  readonly when: Conditions;
 }
 
-/** What is selected under one name. */
-interface Key {
-  readonly nodes: { readonly node: FieldNode; readonly type: GraphQLOutputType }[];
-  isCertain: boolean;
+/** A field that is selected under a name, of what type it is, and when. */
+interface SelectedField {
+  readonly node: FieldNode;
+  readonly type: GraphQLOutputType;
+  readonly when: Conditions;
 }
 
 /**
@@ -86,33 +95,38 @@ export function dataSchemaOf(schema: GraphQLSchema, document: DocumentNode): Jso
   const root = operation === undefined ? undefined : schema.getRootType(operation.operation);
   if (operation === undefined || root == null) return undefined;
   let left = AGENTS.outputFields;
-  return orNull(objectOf([{ type: root, selectionSet: operation.selectionSet }]));
+  let places = 0;
+  return orNull(objectOf([{ type: root, selectionSet: operation.selectionSet, when: new Set() }]));
 
+  /** @param selected what it has, of which one at least is there: else there were no such object */
   function objectOf(selected: readonly Selected[]): JsonSchema {
-    const keys = new Map<string, Key>();
-    for (const each of selected) collect(each, keys, true);
+    const place = (places += 1);
+    const [first, ...others] = selected.map(({ when }) => when);
+    const known = new Set([...(first ?? [])].filter((condition) => others.every((when) => when.has(condition))));
+    const keys = new Map<string, SelectedField[]>();
+    for (const each of selected) collect(each, keys, place);
+    // Of `constructor` and its like nothing is said but whether it is there: clients' validators find it in every object.
     const properties: Record<string, JsonSchema> = {};
     const required: string[] = [];
-    for (const [name, { nodes, isCertain }] of keys) {
+    for (const [name, fields] of keys) {
       if (left-- <= 0) return { type: 'object' };
-      properties[name] = valueOf(nodes);
-      if (isCertain) required.push(name);
+      if (!(name in Object.prototype)) properties[name] = valueOf(fields);
+      if (fields.some(({ when }) => [...when].every((condition) => known.has(condition)))) required.push(name);
     }
     return { type: 'object', properties, ...(required.length === 0 ? {} : { required }) };
   }
 
-  function collect({ type, selectionSet }: Selected, keys: Map<string, Key>, isCertain: boolean): void {
+  function collect({ type, selectionSet, when }: Selected, keys: Map<string, SelectedField[]>, place: number): void {
     if (left <= 0) return;
     for (const selection of selectionSet.selections) {
-      const certain = isCertain && (selection.directives ?? []).length === 0;
+      const directives = (selection.directives ?? []).map((directive) => print(directive));
       if (selection.kind === Kind.FIELD) {
         const field = fieldOf(type, selection.name.value);
         if (field === undefined) continue;
         const name = selection.alias?.value ?? selection.name.value;
-        const key = keys.get(name) ?? { nodes: [], isCertain: false };
-        keys.set(name, key);
-        key.nodes.push({ node: selection, type: field.type });
-        key.isCertain ||= certain;
+        const fields = keys.get(name) ?? [];
+        keys.set(name, fields);
+        fields.push({ node: selection, type: field.type, when: withMore(when, directives) });
         continue;
       }
       left -= 1; // Fragments within fragments are many, however few fields they have.
@@ -120,7 +134,9 @@ export function dataSchemaOf(schema: GraphQLSchema, document: DocumentNode): Jso
       const condition = fragment.typeCondition ? typeFromAST(schema, fragment.typeCondition) : type;
       if (condition === undefined) continue;
       const isEvery = condition === type || (isAbstractType(condition) && schema.isSubType(condition, type as never));
-      collect({ type: condition, selectionSet: fragment.selectionSet }, keys, certain && isEvery);
+      const types = isEvery ? [] : [`${place} ${condition.name}`];
+      const more = withMore(when, [...directives, ...types]);
+      collect({ type: condition, selectionSet: fragment.selectionSet, when: more }, keys, place);
     }
   }
 
@@ -132,17 +148,15 @@ export function dataSchemaOf(schema: GraphQLSchema, document: DocumentNode): Jso
     );
   }
 
-  /** Of what has one name, as one or another type has it. */
-  function valueOf(nodes: Key['nodes']): JsonSchema {
-    const byType = new Map<string, { type: GraphQLOutputType; selected: Selected[] }>();
-    for (const { node, type } of nodes) {
-      const named = getNamedType(type);
-      const of = byType.get(String(type)) ?? { type, selected: [] };
-      byType.set(String(type), of);
-      if (node.selectionSet !== undefined) of.selected.push({ type: named, selectionSet: node.selectionSet });
-    }
-    const [one, ...others] = [...byType.values()].map(({ type, selected }) => wrapped(type, selected));
-    return others.length === 0 ? one! : { anyOf: [one, ...others] };
+  /**
+   * Of what has one name. In a valid document its types have one shape: they differ in which objects they are alone, and what is
+   * selected of either is told of both.
+   */
+  function valueOf(fields: readonly SelectedField[]): JsonSchema {
+    const selected = fields.flatMap(({ node: { selectionSet }, type, when }): Selected[] =>
+      selectionSet === undefined ? [] : [{ type: getNamedType(type), selectionSet, when }],
+    );
+    return wrapped(fields[0]!.type, selected);
   }
 
   function wrapped(type: GraphQLOutputType, selected: readonly Selected[]): JsonSchema {
@@ -170,7 +184,10 @@ const SCALARS: Readonly<Record<string, JsonSchema>> = {
   ID: STRING,
 };
 
+const withMore = (when: Conditions, more: readonly string[]): Conditions =>
+  more.length === 0 ? when : new Set([...when, ...more]);
+
 function orNull(schema: JsonSchema): JsonSchema {
-  if (schema['enum'] !== undefined || schema['anyOf'] !== undefined) return { anyOf: [schema, { type: 'null' }] };
+  if (schema['enum'] !== undefined) return { anyOf: [schema, { type: 'null' }] };
   return typeof schema['type'] === 'string' ? { ...schema, type: [schema['type'], 'null'] } : schema;
 }

@@ -282,7 +282,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
     'Read a conversation: its summary and newest messages.',
     {
       sessionId: z.string(),
-      maxTokens: z.number().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
+      maxTokens: z.int32().min(1).nullish().describe(`Default: ${AGENTS.contextTokens}`),
       offset: OFFSET,
     },
     ({ sessionId, maxTokens, ...given }) =>
@@ -352,7 +352,7 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       messages: z.array(MESSAGE).min(1),
       runId: z.string().nullish().describe('The run that writes them.'),
       idempotencyKey: z.string().nullish().describe('Appending again with the same key is done once.'),
-      expectedSequence: z.number().int().min(0).nullish().describe('Refuse unless the last message is this one.'),
+      expectedSequence: z.int32().min(0).nullish().describe('Refuse unless the last message is this one.'),
     },
     (given) => calls.run({ query: APPEND_MESSAGES, variables: given }, { own: true, type: 'mutation' }),
     { operation: APPEND_MESSAGES },

@@ -124,6 +124,35 @@ describe('MCP', () => {
     expect((JSON.parse(text) as { errors: { message: string }[] }).errors[0]!.message).toMatch(expected);
   });
 
+  test.each([
+    '{ tenant { id ... @defer { id } } }',
+    'query ($later: Boolean! = true) { ...F @include(if: $later) @defer(if: $later) } fragment F on Query { tenant { id } }',
+    '{ __schema { directives @stream(initialCount: 1) { name } } }',
+    '{ a: tenant { id } ... @defer(label: "x") { tenant { id } } ... @defer(label: "x") { tenant { id } } }',
+    '{ __schema { directives @stream(initialCount: -1) { name } } }',
+  ])('what validate says of %s is what execute does, in one part', async (query) => {
+    const said = JSON.parse((await call('validate', { query })).text) as { valid?: boolean; errors?: unknown };
+    const whole = query.replaceAll(/@(?:defer|stream)(?:\([^)]*\))?/g, '');
+    const { text, isError } = await call('execute', { query: said.valid === true ? whole : query });
+    expect(isError).toBe(said.valid !== true);
+    if (isError) expect(JSON.parse(text)).toEqual(said);
+    else expect((await call('execute', { query })).text).toBe(text);
+  });
+
+  test('whole numbers that a field takes are whole, and of 32 bits, in the schemas of the tools', async () => {
+    const { tools } = await client.listTools();
+    const numbers = tools.flatMap(({ name, inputSchema }) => {
+      const written = JSON.stringify(inputSchema);
+      expect(written, name).not.toContain('"type":"number"');
+      return written.match(/"maximum":\d+/g) ?? [];
+    });
+    expect(numbers).toContain('"maximum":2147483647');
+    for (const maxTokens of [1.5, 2 ** 31])
+      expect((await call('session_context', { sessionId: 'ses_none', maxTokens })).text).toMatch(
+        /Invalid arguments.*maxTokens/s,
+      );
+  });
+
   test('what is wrong with a long value is told without the whole of it', async () => {
     const { text } = await call('validate', { query: `{ documents(first: "${'x'.repeat(100_000)}") { totalCount } }` });
     expect(text).toMatch(/Int cannot represent.* … /);

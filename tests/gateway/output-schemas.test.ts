@@ -7,10 +7,13 @@ import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import { buildSchema, parse } from 'graphql';
+import { buildSchema, execute, getNullableType, isAbstractType, isEnumType, isListType, isNonNullType, isObjectType, parse, validate, type GraphQLOutputType } from 'graphql'; // prettier-ignore
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import { dataSchemaOf } from '#gateway/agents/output-schemas.ts';
+import { randomOperation } from '#tests/engine/random/operation.ts';
+import { Random } from '#tests/engine/random/random.ts';
+import { fc } from '#tests/setup/property.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const OPERATIONS = [
@@ -163,11 +166,12 @@ describe('of a selection', () => {
     interface Thing { id: ID! size: Int }
     type Box implements Thing { id: ID! size: Int in: Thing day: Day colour: Colour! }
     type Ball implements Thing { id: ID! size: Int in: Box! day: String! }
-    union Any = Box | Ball
+    type Cup implements Thing { id: ID! size: Int in: Thing }
+    union Any = Box | Ball | Cup
     type Query { thing: Thing! things: [Thing!] any: [Any]! box: Box }
   `);
-  const fits = (query: string, data: unknown): boolean =>
-    new Ajv2020({ strict: true, allowUnionTypes: true }).compile(dataSchemaOf(schema, parse(query))!)(data);
+  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+  const fits = (query: string, data: unknown): boolean => ajv.compile(dataSchemaOf(schema, parse(query))!)(data);
 
   test.each([
     ['{ box { id } }', { box: { id: '1' } }, true],
@@ -203,10 +207,89 @@ describe('of a selection', () => {
     ['{ box { in { id } } box { in { size } } }', { box: { in: { id: '1', size: 1 } } }, true],
     ['query ($a: Boolean!) { box @skip(if: $a) { id } }', {}, true],
     ['query ($a: Boolean!) { box @skip(if: $a) { id } thing { id } }', {}, false],
+    // What is conditional stays so where it is selected together with what is not.
+    ['query ($n: Boolean!) { box { id } box @include(if: $n) { size } }', { box: { id: '1' } }, true], // prettier-ignore
+    ['query ($n: Boolean!) { box { id } box @include(if: $n) { size } }', { box: { size: 1 } }, false],
+    ['query ($n: Boolean!) { box { id } ... @include(if: $n) { box { size } } }', { box: { id: '1' } }, true], // prettier-ignore
+    ['query ($n: Boolean!) { box { id } ...F @include(if: $n) } fragment F on Query { box { size } }', { box: { id: '1' } }, true], // prettier-ignore
+    ['query ($n: Boolean!) { box { in { id } ... on Box @include(if: $n) { in { size } } } }', { box: { in: { id: '1' } } }, true], // prettier-ignore
+    [
+      'query ($n: Boolean!) { box { in { id } } box @skip(if: $n) { in { size } } }',
+      { box: { in: { id: '1' } } },
+      true,
+    ],
+    [
+      '{ any { ... on Box { in { id } } ... on Cup { in { size } } } }',
+      { any: [{ in: { id: '1' } }, { in: { size: 1 } }] },
+      true,
+    ],
+    // What one condition brings comes with it.
+    ['query ($n: Boolean!) { box @include(if: $n) { id } box @include(if: $n) { size } }', { box: { id: '1' } }, false],
+    [
+      'query ($n: Boolean!) { box @include(if: $n) { in { id } ... on Thing @include(if: $n) { size } } }',
+      { box: { in: null } },
+      false,
+    ],
+    [
+      'query ($n: Boolean!) { box @include(if: $n) { id } ... @include(if: $n) { box @skip(if: $n) { size } } }',
+      { box: { id: '1' } },
+      true,
+    ],
+    ['{ any { ... on Box { in { id } in { size } } } }', { any: [{ in: { id: '1' } }] }, false],
     ['{ __type(name: "Box") { fields { name } } }', { __type: { fields: [{ name: 'id' }] } }, true],
     ['{ __type(name: "Box") { fields { name } } }', { __type: { fields: [{}] } }, false],
   ] as const)('%s: %j', (query, data, expected) => {
     expect(fits(query, data)).toBe(expected);
+  });
+
+  test('whatever is selected, of whatever data: every answer fits', () => {
+    const random = buildSchema(`
+      enum Colour { RED GREEN }
+      interface I { id: ID! size: Int in: I all: [I!] }
+      interface J implements I { id: ID! size: Int in: I all: [I!] any: [U]! }
+      type A implements I & J { id: ID! size: Int in: A all: [A!] any: [U]! colour: Colour a: A }
+      type B implements I & J { id: ID! size: Int in: J all: [I!] any: [U]! colour: Colour a: B far: [[I]!] }
+      type C implements I { id: ID! size: Int in: C all: [I!] b: B! }
+      union U = A | B | C
+      type Query { a: A b: B! i: I! j: J all: [I!] any: [U]! far: [[I]!] }
+    `);
+    const valueOf = (type: GraphQLOutputType, from: Random): unknown => {
+      if (!isNonNullType(type) && from.chance(0.2)) return null;
+      const of = getNullableType(type);
+      if (isListType(of))
+        return Array.from({ length: from.below(3) }, () => valueOf(of.ofType as GraphQLOutputType, from));
+      if (isAbstractType(of)) return { __typename: from.pick(random.getPossibleTypes(of)).name };
+      if (isEnumType(of)) return from.pick(of.getValues()).name;
+      return isObjectType(of) ? { __typename: of.name } : from.below(9);
+    };
+    let [asked, conditional] = [0, 0];
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const { source, variables } = randomOperation(random, seed, 'query', false, 3);
+        const document = parse(source);
+        fc.pre(validate(random, document).length === 0);
+        const check = ajv.compile(dataSchemaOf(random, document)!);
+        for (let way = 0; way < 6; way += 1) {
+          const from = new Random(seed + way);
+          const answer = execute({
+            schema: random,
+            document,
+            rootValue: {},
+            variableValues: Object.fromEntries(Object.keys(variables).map((name) => [name, from.chance(0.5)])),
+            // A field in fifty fails, which may empty what it is in.
+            fieldResolver: (_source, _arguments, _context, { returnType }) =>
+              from.chance(0.02) ? new Error('none') : valueOf(returnType, from),
+          });
+          const data = JSON.parse(JSON.stringify((answer as { data: unknown }).data)) as unknown;
+          expect(check(data), `${source} ${JSON.stringify(data)} ${JSON.stringify(check.errors)}`).toBe(true);
+          asked += 1;
+        }
+        conditional += Object.keys(variables).length > 0 ? 1 : 0;
+      }),
+      { numRuns: 100 },
+    );
+    expect(asked).toBe(600);
+    expect(conditional).toBeGreaterThan(30);
   });
 
   test('that is large is told in part, however it grows', () => {
