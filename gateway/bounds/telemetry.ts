@@ -41,6 +41,11 @@ export const TELEMETRY = bounds('gateway/telemetry', 'telemetry', {
     min: 1,
     max: 10_000,
   },
+  partsMs: {
+    what: 'After how long a subscription may have as many spans again as a request has.',
+    unit: 'ms',
+    default: 60_000,
+  },
   spanQueue: {
     what: 'How many spans wait to be sent; more are dropped.',
     unit: 'spans',

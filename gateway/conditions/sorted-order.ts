@@ -165,17 +165,27 @@ function valueOf(value: unknown, kind: ValueKind): Value {
 
 const DIGITS = /^-?\d{1,1000}(\.\d{1,1000})?$/;
 
-/** Since 1970, which a double holds exactly; null for `infinity`. */
-function microseconds(text: string): number | null {
-  const milliseconds = Date.parse(text);
-  if (Number.isNaN(milliseconds)) return text.startsWith('-') ? -Number.MAX_VALUE : null;
-  return milliseconds * 1_000 + Number(/\.\d{3}(\d{1,3})/.exec(text)?.[1]?.padEnd(3, '0') ?? 0);
+/** Since 1970, as digits: a double holds them exactly until 2255. */
+function microseconds(text: string): string | null {
+  const isBefore = text.endsWith(' BC');
+  const plain = isBefore ? text.slice(0, -3) : text;
+  // Years of five or more digits have a sign in what is parsed here.
+  const moment = new Date(plain.replace(/^(\d{5,6})-/, (_, year: string) => `+${year.padStart(6, '0')}-`));
+  if (Number.isNaN(moment.getTime()))
+    return /^-?infinity$/i.test(text) ? (text.startsWith('-') ? `-${ENDLESS}` : ENDLESS) : null;
+  // There is no year 0: the one before 1 is 1 BC.
+  if (isBefore) moment.setUTCFullYear(1 - moment.getUTCFullYear());
+  const fraction = /\.\d{3}(\d{1,3})/.exec(plain)?.[1]?.padEnd(3, '0') ?? '0';
+  return String(BigInt(moment.getTime()) * 1_000n + BigInt(fraction));
 }
+
+/** Later than every moment, and before what is none. */
+const ENDLESS = '9'.repeat(24);
 
 function fits(value: Value, kind: ValueKind): boolean {
   if (value === null) return true;
-  if (kind === 'digits') return typeof value === 'string' && DIGITS.test(value);
-  if (kind === 'moment' || kind === 'number') return typeof value === 'number';
+  if (kind === 'digits' || kind === 'moment') return typeof value === 'string' && DIGITS.test(value);
+  if (kind === 'number') return typeof value === 'number';
   return typeof value === (kind === 'boolean' ? 'boolean' : 'string');
 }
 
@@ -186,6 +196,6 @@ function compared(one: Value, other: Value, kind: ValueKind): number {
   if (one === other) return 0;
   if (one === null || other === null) return one === null ? 1 : -1;
   if (kind === 'text') return compareCodePoints(one as string, other as string);
-  if (kind !== 'digits') return Number(one) - Number(other);
+  if (kind !== 'digits' && kind !== 'moment') return Number(one) - Number(other);
   return compareNumbers(new ExactNumber(one as string), new ExactNumber(other as string));
 }

@@ -10,6 +10,7 @@ import {
 } from '@opentelemetry/api';
 import type { Span as SdkSpan } from '@opentelemetry/api';
 import type { Span, SpanAttributes } from '#subgraphs/shared/span.ts';
+import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
 import { codeOf } from './error-code.ts';
 import { readTraceparent } from './traceparent.ts';
 
@@ -37,7 +38,9 @@ export function rootSpan(
           isRemote: true,
         });
   const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, context);
-  return span.isRecording() ? new RecordedSpan(tracer, span, { most, left: most - 1, dropped: 0 }) : undefined;
+  return span.isRecording()
+    ? new RecordedSpan(tracer, span, { most, left: most - 1, dropped: 0, since: performance.now() })
+    : undefined;
 }
 
 /** How many more spans a request may have, and how many it would have had. */
@@ -45,6 +48,8 @@ interface Allowance {
   readonly most: number;
   left: number;
   dropped: number;
+  /** From when on, by `performance.now()`. */
+  since: number;
 }
 
 class RecordedSpan implements Span {
@@ -66,9 +71,10 @@ class RecordedSpan implements Span {
   }
 
   part(name: string): Span {
-    const { most } = this.#allowance;
-    const span = this.#tracer.startSpan(name, { kind: SpanKind.INTERNAL }, trace.setSpan(ROOT_CONTEXT, this.#span));
-    return new RecordedSpan(this.#tracer, span, { most, left: most - 1, dropped: 0 });
+    const now = performance.now();
+    if (now - this.#allowance.since > TELEMETRY.partsMs)
+      Object.assign(this.#allowance, { left: this.#allowance.most, since: now });
+    return this.child(name);
   }
 
   child(name: string, attributes: SpanAttributes = {}, calls = false): Span {

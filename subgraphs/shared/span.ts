@@ -13,7 +13,7 @@ export interface Span {
    * @param calls whether it is a call to another system. @default false
    */
   child(name: string, attributes?: SpanAttributes, calls?: boolean): Span;
-  /** Begins a step within this one that may have as many steps as a request has, such as an event of a stream without end. */
+  /** Begins a step of what has no end, such as an event of a stream: what a request may have of steps, it may have again after a while. */
   part(name: string): Span;
   set(attributes: SpanAttributes): void;
   /** @param error what it failed with */

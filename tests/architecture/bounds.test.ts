@@ -111,6 +111,8 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/inference/drivers/hashing/index.ts: 0xffff_fff0',
   ],
   'The range of a column.': [
+    'gateway/conditions/sorted-order.ts: ENDLESS',
+    'subgraphs/sources/model/fits.ts: LAST_YEAR',
     'subgraphs/graph/schema/cursors.ts: 2 ** 31',
     'subgraphs/relational/index.ts: 0x7fffffff',
     'subgraphs/relational/schema/children.ts: 0x7fffffff',
