@@ -172,8 +172,8 @@ describe('of a PostgreSQL', () => {
       CREATE TABLE odd.hashes (hash bytea PRIMARY KEY, of int REFERENCES odd.values);
       INSERT INTO odd.hashes VALUES ('\\xdeadbeef', 1), ('\\x00', NULL);
       CREATE SCHEMA sized;
-      CREATE TABLE sized.things (id int PRIMARY KEY, s int2, b int8, r real, f float8, u uuid, d date, v varchar(5), w varchar(9), n numeric(5, 2), ip inet, x xml, many int2[]);
-      INSERT INTO sized.things VALUES (1, 60, 1, 1.5, 1e308, '00000000-0000-4000-8000-000000000001', '2026-01-01', 'a', 'a', 1, '::1', NULL, '{1}');
+      CREATE TABLE sized.things (id int PRIMARY KEY, s int2, b int8, r real, f float8, u uuid, d date, v varchar(5), w varchar(9), n numeric(5, 2), ip inet, x xml, many int2[], us uuid[], texts text[]);
+      INSERT INTO sized.things VALUES (1, 60, 1, 1.5, 1e308, '00000000-0000-4000-8000-000000000001', '2026-01-01', 'a', 'a', 1, '::1', NULL, '{1}', NULL, '{{a,b},{c,d}}');
       INSERT INTO sized.things (id, f) VALUES (2, NULL), (3, -0.1), (4, 1e-300), (5, 0.7), (6, 'NaN');
       CREATE TABLE sized.parted (id int, at int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
       CREATE VIEW odd.broken AS SELECT 1 / (id - 1) AS q FROM odd.values;
@@ -352,6 +352,11 @@ describe('of a PostgreSQL', () => {
       '{ things(where: { u: { in: ["not-uuid", "00000000-0000-4000-8000-000000000001"] } }) { nodes { id } } }',
       '`u`: "not-uuid"',
     ],
+    [
+      '{ things(where: { us: { overlaps: ["not-uuid", "00000000-0000-4000-8000-000000000001"] } }) { totalCount } }',
+      '`us`: "not-uuid"',
+    ],
+    ['{ things(where: { us: { has: "x" } }) { nodes { id } } }', '`us`: "x"'],
     ['{ thingsAggregate(where: { or: [{ u: { eq: "x" } }] }) { groups { count } } }', '`u`: "x"'],
     ['mutation { insertThings(input: [{ id: 9, v: "too long", w: "a" }]) { id } }', '`v`: "too long"'],
     ['mutation { updateThings(input: [{ id: 1, n: "12345.6" }]) { id } }', '`n`: "12345.6"'],
@@ -364,6 +369,21 @@ describe('of a PostgreSQL', () => {
   ])('a value that a column cannot hold is named with it: %s', async (source, told) => {
     const { errors } = await askSized(source);
     expect(errors).toMatchObject([{ message: expect.stringContaining(told), extensions: { code: 'BAD_USER_INPUT' } }]);
+  });
+
+  test('a list of lists in a column of lists is told at its field, and costs nothing else', async () => {
+    const { data, errors } = await askSized('{ things(where: { id: { lte: 2 } }) { nodes { id texts } } }');
+    expect(data['things']!.nodes).toEqual([
+      { id: 1, texts: null },
+      { id: 2, texts: null },
+    ]);
+    expect(errors).toMatchObject([
+      {
+        message: expect.stringMatching(/column texts holds a list of lists/),
+        path: ['things', 'nodes', 0, 'texts'],
+        extensions: { code: 'STORE_UNAVAILABLE', unreadable: true },
+      },
+    ]);
   });
 
   test('floats of any size are grouped by width', async () => {

@@ -36,6 +36,11 @@ export function fitting(
   };
   return (value) => {
     if (!nullable && (value === null || value === undefined)) return hasChanged('has rows without a value');
+    // PostgreSQL keeps lists of lists in columns that are declared as lists.
+    if (list && kind !== 'json' && Array.isArray(value) && value.some((item) => Array.isArray(item)))
+      return unreadableValue(`The column ${name} holds a list of lists, which the API has no type for.`, {
+        hint: 'Where it is to be told, serve a view that has it as JSON or as a text.',
+      });
     return list && Array.isArray(value) ? value.map(one) : one(value);
   };
 }
