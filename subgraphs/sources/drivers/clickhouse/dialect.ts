@@ -49,6 +49,14 @@ export const clickhouseDialect: SqlDialect = {
     const among = sql`(${sql.join(own)}) IN (SELECT ${sql.join(other)} FROM ${from}${whereSql([...theirs, ...conditions])})`;
     return sql`(${sql.join([...owned, among], sql` AND `)})`;
   },
+  // Keys are texts, as columns are told as.
+  leadsToKeys: (ends, from, conditions) => {
+    const owned = ends.filter(({ column }) => column.nullable).map(({ own }) => sql`${own} IS NOT NULL`);
+    const texts = ends.map(({ own, column }) => textOf(own, column));
+    const keys = ends.map(({ other }) => other);
+    const among = sql`(${sql.join(texts)}) IN (SELECT ${sql.join(keys)} FROM ${from}${whereSql(conditions)})`;
+    return sql`(${sql.join([...owned, among], sql` AND `)})`;
+  },
   aggregates: clickhouseAggregates({ formed, textOf, condition }),
   parents(columns, keys) {
     const lists = columns.map((column, index) =>
