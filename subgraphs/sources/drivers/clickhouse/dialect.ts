@@ -41,22 +41,15 @@ export const clickhouseDialect: SqlDialect = {
   sorted: nullsLargest,
   condition,
   not: (of) => sql`NOT ifNull(${of}, false)`,
-  leads: (ends, from, conditions) => {
-    const compared = ends.map(comparable);
-    const owned = ends.filter(({ column }) => column.nullable).map(({ own }) => sql`${own} IS NOT NULL`);
-    const theirs = ends.filter(({ otherColumn }) => otherColumn.nullable).map(({ other }) => sql`${other} IS NOT NULL`);
-    const [own, other] = [compared.map(([mine]) => mine), compared.map(([, its]) => its)];
-    const among = sql`(${sql.join(own)}) IN (SELECT ${sql.join(other)} FROM ${from}${whereSql([...theirs, ...conditions])})`;
-    return sql`(${sql.join([...owned, among], sql` AND `)})`;
-  },
+  leads: (ends, from, conditions) => ledTo(ends, ends.map(comparable), from, conditions),
   // Keys are texts, as columns are told as.
-  leadsToKeys: (ends, from, conditions) => {
-    const owned = ends.filter(({ column }) => column.nullable).map(({ own }) => sql`${own} IS NOT NULL`);
-    const texts = ends.map(({ own, column }) => textOf(own, column));
-    const keys = ends.map(({ other }) => other);
-    const among = sql`(${sql.join(texts)}) IN (SELECT ${sql.join(keys)} FROM ${from}${whereSql(conditions)})`;
-    return sql`(${sql.join([...owned, among], sql` AND `)})`;
-  },
+  leadsToKeys: (ends, from, conditions) =>
+    ledTo(
+      ends,
+      ends.map(({ own, column, other }) => [textOf(own, column), other]),
+      from,
+      conditions,
+    ),
   aggregates: clickhouseAggregates({ formed, textOf, condition }),
   parents(columns, keys) {
     const lists = columns.map((column, index) =>
@@ -126,6 +119,20 @@ function typed(value: unknown, column: RelationColumn): Sql {
   const operand = operandOf(text, column);
   if (!(operand instanceof Parameter)) throw badUserInput('A value is none that its column can hold.');
   return sql`${operand}`;
+}
+
+/** Whether what is compared of a row is among what is of others. @param compared own and other, of each end */
+function ledTo(
+  ends: readonly LinkedEnds[],
+  compared: readonly (readonly [own: Sql, other: Sql])[],
+  from: Sql,
+  conditions: readonly Sql[],
+): Sql {
+  const owned = ends.filter(({ column }) => column.nullable).map(({ own }) => sql`${own} IS NOT NULL`);
+  const theirs = ends.filter(({ otherColumn }) => otherColumn.nullable).map(({ other }) => sql`${other} IS NOT NULL`);
+  const [own, other] = [compared.map(([mine]) => mine), compared.map(([, its]) => its)];
+  const among = sql`(${sql.join(own)}) IN (SELECT ${sql.join(other)} FROM ${from}${whereSql([...theirs, ...conditions])})`;
+  return sql`(${sql.join([...owned, among], sql` AND `)})`;
 }
 
 /** By the type that both ends have, or by one that holds both exactly. */
