@@ -7,6 +7,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { FileSum } from '#ops/serve/file-sum.ts';
 import type { KeptObject, KeptObjects } from '#subgraphs/shared/kept-objects.ts';
 import { mapBounded } from '#subgraphs/shared/map-bounded.ts';
 import type { PostgresCopy, TableSum } from '#subgraphs/shared/postgres/copy.ts';
@@ -19,7 +20,6 @@ import {
   pathOfTable,
   writtenManifest,
   type CopiedObject,
-  type FileSum,
   type Manifest,
 } from './manifest.ts';
 

@@ -1,19 +1,12 @@
 /** What a backup is: a folder that is whole when its manifest is there, and not altered while every file has its hash. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { sumOf, type FileSum } from '#ops/serve/file-sum.ts';
 import type { Sequences, TableSum } from '#subgraphs/shared/postgres/copy.ts';
 
 export const MANIFEST = 'manifest.json';
 export const FORMAT = 'tributary-backup-1';
-
-export interface FileSum {
-  readonly bytes: number;
-  /** SHA-256, in hexadecimal. */
-  readonly sha256: string;
-}
 
 export interface Manifest {
   readonly format: typeof FORMAT;
@@ -84,13 +77,4 @@ function parse(text: string): Manifest | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function sumOf(path: string): Promise<FileSum> {
-  const hash = createHash('sha256');
-  const file = createReadStream(path);
-  let bytes = 0;
-  file.on('data', (chunk) => (bytes += chunk.length));
-  await pipeline(file, hash);
-  return { bytes, sha256: hash.digest('hex') };
 }

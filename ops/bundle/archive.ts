@@ -1,14 +1,14 @@
 /** One archive that has all that a machine without any network needs: Node, the product, the documentation, files for deployments. */
-import { createHash, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createPublicKey, sign } from 'node:crypto';
 import { chmod, cp, lutimes, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { basename, dirname, join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { buildProduct } from '#ops/build/bundle.ts';
 import { revision, sourceTime } from '#ops/build/sources.ts';
+import { sumOf } from '#ops/serve/file-sum.ts';
+import { ed25519Key } from '#ops/serve/private-key.ts';
 
 const run = promisify(execFile);
 const OWN = fileURLToPath(new URL('./', import.meta.url));
@@ -40,10 +40,10 @@ export interface BundleOptions {
 /**
  * Makes `tributary-<version>-<commit>-<platform>-<processor>.tar.gz`, its SHA-256 in the form of `sha256sum`, and that file's signature.
  * @returns the files that were made
- * @throws Error where the key is none of Ed25519
+ * @throws TypeError where the key is none of Ed25519
  */
 export async function makeBundle({ root, out, work, key: pem }: BundleOptions): Promise<string[]> {
-  const key = pem === undefined ? undefined : signingKeyOf(pem);
+  const key = pem === undefined ? undefined : ed25519Key(pem, 'The key');
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const commit = (await revision(root))?.slice(0, 12) ?? 'unknown';
   const release = `tributary-${version}-${commit}-${process.platform}-${process.arch}`;
@@ -68,25 +68,13 @@ export async function makeBundle({ root, out, work, key: pem }: BundleOptions): 
   });
   await rm(work, { recursive: true, force: true });
   const sum = `${archive}.sha256`;
-  await writeFile(sum, `${await hashOf(archive)}  ${basename(archive)}\n`);
+  await writeFile(sum, `${(await sumOf(archive)).sha256}  ${basename(archive)}\n`);
   if (key === undefined) return [archive, sum];
   const signature = `${sum}.sig`;
   await writeFile(signature, sign(null, await readFile(sum), key));
   const publicKey = join(out, 'tributary.pub.pem');
   await writeFile(publicKey, createPublicKey(key).export({ format: 'pem', type: 'spki' }));
   return [archive, sum, signature, publicKey];
-}
-
-function signingKeyOf(pem: string): KeyObject {
-  let key: KeyObject | undefined;
-  try {
-    key = createPrivateKey(pem);
-  } catch {
-    // Told below: what the parser says might tell a part of the key.
-  }
-  if (key?.asymmetricKeyType !== 'ed25519')
-    throw new Error('The key is no private key of Ed25519 without a passphrase: openssl genpkey -algorithm ed25519');
-  return key;
 }
 
 /** Every file with its SHA-256, as `sha256sum --check` reads it. */
@@ -97,14 +85,8 @@ async function sumsOf(folder: string): Promise<string> {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  for (const file of files) lines.push(`${await hashOf(file)}  ${relative(folder, file)}`);
+  for (const file of files) lines.push(`${(await sumOf(file)).sha256}  ${relative(folder, file)}`);
   return `${lines.join('\n')}\n`;
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
 }
 
 /** All of one time. */

@@ -45,8 +45,7 @@ export async function lookAtIssuer({ oidc }: Config): Promise<Looked> {
       examination: {
         findings: [],
         facts: [`${signing.length} ${signing.length === 1 ? 'key' : 'keys'}`],
-        // By the second.
-        ...(Number.isNaN(date) ? {} : { clockAheadMs: roughly(date - Date.now()) }),
+        ...(Number.isNaN(date) ? {} : { clockAheadMs: date - Date.now() }),
       },
     };
   } catch (error) {
@@ -85,9 +84,6 @@ export async function lookAtTelemetry(config: Config, headers: Readonly<Record<s
   );
   return { examination: { findings: findings.flat(), facts: wanted.map(([signal]) => signal) } };
 }
-
-/** Less than two seconds is what one date of whole seconds cannot tell. */
-const roughly = (ms: number): number => (Math.abs(ms) < DOCTOR.clockMs ? 0 : ms);
 
 /** What `fetch` failed with, which hides it in its cause. */
 function saidBy(error: unknown): string {

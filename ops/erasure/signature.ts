@@ -9,6 +9,7 @@ import {
 } from 'node:crypto';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import type { Config } from '#gateway/config/config.ts';
+import { ed25519Key } from '#ops/serve/private-key.ts';
 
 /** What is written: the report's text as it was signed, so that no writer of JSON can come between. */
 export interface SignedReport {
@@ -34,17 +35,7 @@ export async function signingKey({ dataDir, keys }: Pick<Config, 'dataDir' | 'ke
     const seed = Buffer.from(await generatedSecret(dataDir, 'erasure-signing'), 'hex');
     return createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
   }
-  let key: KeyObject | undefined;
-  try {
-    key = createPrivateKey(keys.erasureSigning);
-  } catch {
-    // Told below: what the parser says might tell a part of the key.
-  }
-  if (key?.asymmetricKeyType !== 'ed25519')
-    throw new TypeError(
-      'ERASURE_SIGNING_KEY is no private key of Ed25519 without a passphrase: openssl genpkey -algorithm ed25519',
-    );
-  return key;
+  return ed25519Key(keys.erasureSigning, 'ERASURE_SIGNING_KEY');
 }
 
 export const publicPem = (key: KeyObject): string =>
