@@ -51,3 +51,13 @@ export function priceOf(prices: ModelPrices, model: string): ModelPrice {
 
 /** Whether a model has a price of its own, or that of `*`. */
 export const hasPrice = (prices: ModelPrices, model: string): boolean => prices.has(model) || prices.has(ANY);
+
+/** What tokens of a model cost, in the currency of the prices. */
+export function costOf(
+  prices: ModelPrices,
+  model: string,
+  { inputTokens, outputTokens }: { readonly inputTokens: number; readonly outputTokens: number },
+): number {
+  const { input, output } = priceOf(prices, model);
+  return (inputTokens * input + outputTokens * output) / 1e6;
+}

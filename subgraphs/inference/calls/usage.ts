@@ -25,15 +25,14 @@ export function createUsageRecorder(
   sink: UsageSink | undefined,
   log: (message: string, error: unknown) => void,
 ): RecordUsage {
-  return (context, { operation, provider, model, counted, input, output }) => {
+  return (context, call) => {
     if (!sink) return;
+    const { operation, provider, model } = call;
     const usage: Usage = {
       operation,
       provider,
       model,
-      inputTokens: counted?.inputTokens ?? estimateTokens(input()),
-      outputTokens: counted?.outputTokens ?? estimateTokens(output()),
-      estimated: counted === undefined,
+      ...tokensOf(call),
     };
     // Tokens of a request that was ended are spent all the same: the record must not end with it.
     const { principal, requestId, statements } = context;
@@ -64,6 +63,10 @@ export function usageOf(
     estimated: true,
   };
 }
+
+/** {@link usageOf} of a call that is over: what the provider counted is not counted again. */
+export const tokensOf = ({ counted, input, output }: Parameters<RecordUsage>[1]): GenerationUsage =>
+  counted ? usageOf(counted, 0, 0) : usageOf(undefined, input(), output());
 
 /** The characters that a chat request sends. */
 export const charactersOf = (request: ChatRequest): number =>

@@ -2,7 +2,7 @@
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
-import { priceOf, type ModelPrices } from '#subgraphs/shared/model-prices.ts';
+import { costOf, type ModelPrices } from '#subgraphs/shared/model-prices.ts';
 import type { Amount, BudgetLedger, DaySums, TokenCount } from '../driver.ts';
 
 export interface BudgetLimits {
@@ -63,9 +63,8 @@ export class Budgets {
     };
   }
 
-  #amount(model: string, { inputTokens, outputTokens }: TokenCount): Amount {
-    const { input, output } = priceOf(this.#options.prices, model);
-    return { tokens: inputTokens + outputTokens, money: (inputTokens * input + outputTokens * output) / 1e6 };
+  #amount(model: string, took: TokenCount): Amount {
+    return { tokens: took.inputTokens + took.outputTokens, money: costOf(this.#options.prices, model, took) };
   }
 
   #check(sums: DaySums, reserved: Amount): void {

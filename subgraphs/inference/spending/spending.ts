@@ -2,8 +2,8 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { EndedModelCall, ModelObserver, StartedModelCall } from '#subgraphs/shared/model-observer.ts';
-import { priceOf, type ModelPrices } from '#subgraphs/shared/model-prices.ts';
-import { estimateTokens, type RecordUsage } from '../calls/usage.ts';
+import { costOf, type ModelPrices } from '#subgraphs/shared/model-prices.ts';
+import { estimateTokens, tokensOf, type RecordUsage } from '../calls/usage.ts';
 import type { Budgets } from './budgets.ts';
 
 export interface SpendingOptions {
@@ -88,14 +88,10 @@ export class Spending {
   #told(call: TakenCall): EndedModelCall {
     const { prices } = this.#options;
     const tokens = tokensOf(call);
-    const { input, output } = priceOf(prices ?? NO_PRICES, call.model);
     return {
       model: call.model,
-      tokens: { ...tokens, estimated: call.counted === undefined },
-      money:
-        prices === undefined || prices.size === 0
-          ? undefined
-          : (tokens.inputTokens * input + tokens.outputTokens * output) / 1e6,
+      tokens,
+      money: prices === undefined || prices.size === 0 ? undefined : costOf(prices, call.model, tokens),
       finishReason: call.finishReason,
       output: call.text,
     };
@@ -119,8 +115,3 @@ export class Spending {
 
 /** What records and prices call a model that its server alone knows. */
 export const UNKNOWN_MODEL = 'unknown';
-
-const NO_PRICES: ModelPrices = new Map();
-
-const tokensOf = ({ counted, input, output }: TakenCall): { inputTokens: number; outputTokens: number } =>
-  counted ?? { inputTokens: estimateTokens(input()), outputTokens: estimateTokens(output()) };
