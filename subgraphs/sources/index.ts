@@ -17,7 +17,7 @@ import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
 import { buildWhatIsThere, type LeftOut } from './model/build.ts';
 import { unheldKeys } from './model/unheld-keys.ts';
 import type { SourceSettings } from './model/format.ts';
-import { KINDS, type KindName } from './model/kinds.ts';
+import { isUrlOf, KINDS, type KindName } from './model/kinds.ts';
 import { Faults, parseSources, readSources } from './model/read.ts';
 import { buildSchema } from './schema/index.ts';
 
@@ -202,9 +202,7 @@ export class Sources {
     if (!again && seen?.stamp === stamp) return { name, settings, opened, known: { ...seen, good: kept?.good } };
     try {
       // Clients of stores take what is no URL for the name of a database, or of a host.
-      if (
-        !(KINDS[settings.kind].schemes as readonly string[]).some((scheme) => this.#urlOf(settings).startsWith(scheme))
-      )
+      if (!isUrlOf(settings.kind, this.#urlOf(settings)))
         throw new CodedError(
           'STORE_UNAVAILABLE',
           `${settings.url} holds no URL of a store of the kind ${settings.kind}.`,

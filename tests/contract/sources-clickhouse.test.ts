@@ -2,7 +2,7 @@ import { describe } from 'vitest';
 import { createClickhouseSource } from '#subgraphs/sources/drivers/clickhouse/index.ts';
 import { createClickhouseDatabase } from '#tests/setup/clickhouse.ts';
 import { shopOptions } from '#tests/setup/source-options.ts';
-import { describeSource } from './sources-driver.ts';
+import { describeSource, owning } from './sources-driver.ts';
 import { describeJson } from './sources-json.ts';
 import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
@@ -40,13 +40,7 @@ describe.skipIf(!process.env['TEST_CLICKHOUSE_URL'])('ClickHouse (TEST_CLICKHOUS
         });
       }
       const driver = createClickhouseSource(shopOptions(database.url));
-      return {
-        driver,
-        async [Symbol.asyncDispose]() {
-          await driver.close();
-          await database[Symbol.asyncDispose]();
-        },
-      };
+      return owning(driver, database);
     },
     {
       queries: 400,
@@ -92,13 +86,7 @@ describe.skipIf(!process.env['TEST_CLICKHOUSE_URL'])('ClickHouse (TEST_CLICKHOUS
           query: `INSERT INTO notes FORMAT JSONEachRow {"id":${id},"tenant_id":"${tenant}","data":${data}}`,
         });
       const driver = createClickhouseSource(shopOptions(database.url));
-      return {
-        driver,
-        async [Symbol.asyncDispose]() {
-          await driver.close();
-          await database[Symbol.asyncDispose]();
-        },
-      };
+      return owning(driver, database);
     },
     { whole: false, nulls: false },
   );
@@ -112,13 +100,7 @@ describe.skipIf(!process.env['TEST_CLICKHOUSE_URL'])('ClickHouse (TEST_CLICKHOUS
       );
       await database.client.insert({ table: 'notes', values: [...rows], format: 'JSONEachRow' });
       const driver = createClickhouseSource(shopOptions(database.url));
-      return {
-        driver,
-        async [Symbol.asyncDispose]() {
-          await driver.close();
-          await database[Symbol.asyncDispose]();
-        },
-      };
+      return owning(driver, database);
     },
     { nullLists: false },
   );

@@ -30,6 +30,15 @@ export interface OpenShop extends AsyncDisposable {
   readonly driver: SourceDriver;
 }
 
+/** @param store what the driver is of, which goes with it */
+export const owning = (driver: SourceDriver, store: AsyncDisposable): OpenShop => ({
+  driver,
+  async [Symbol.asyncDispose]() {
+    await driver.close();
+    await store[Symbol.asyncDispose]();
+  },
+});
+
 const ROWS: Readonly<Record<string, ShopRows>> = { acme: shopRows(1, 1, 1002), other: shopRows(2, 1002, 1) };
 /** More are for whoever looks for faults: SOURCE_QUERIES=5000, and others: PROPERTY_SEED=$RANDOM. */
 const { SOURCE_QUERIES, PROPERTY_SEED = 7 } = process.env;

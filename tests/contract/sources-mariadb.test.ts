@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe } from 'vitest';
 import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
 import { createMariadbDatabase } from '#tests/setup/mariadb.ts';
-import { describeSource } from './sources-driver.ts';
+import { describeSource, owning } from './sources-driver.ts';
 import { describeJson } from './sources-json.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
@@ -32,13 +32,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
           }
         }
       const driver = await createMariadbSource(shopOptions(database.url));
-      return {
-        driver,
-        async [Symbol.asyncDispose]() {
-          await driver.close();
-          await database[Symbol.asyncDispose]();
-        },
-      };
+      return owning(driver, database);
     },
     {
       queries: 1_500,
@@ -59,13 +53,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
     for (const { id, tenant_id: tenant, data } of rows)
       await database.client.execute('INSERT INTO notes VALUES (?, ?, ?)', [id, tenant, data]);
     const driver = await createMariadbSource(shopOptions(database.url));
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await database[Symbol.asyncDispose]();
-      },
-    };
+    return owning(driver, database);
   });
 
   describeWrites('mariadb', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
-import { describeSource } from './sources-driver.ts';
+import { describeSource, owning } from './sources-driver.ts';
 import { describeJson } from './sources-json.ts';
 import { describeLists } from './sources-lists.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
@@ -33,13 +33,7 @@ describeSource(
       }
     await client.end();
     const driver = createPostgresSource(shopOptions(database.url));
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await database[Symbol.asyncDispose]();
-      },
-    };
+    return owning(driver, database);
   },
   { queries: 1_500 },
 );
@@ -55,13 +49,7 @@ describeLists('postgres', async (rows) => {
     await client.query('INSERT INTO notes VALUES ($1, $2, $3, $4)', [id, tenant, tags, counts]);
   await client.end();
   const driver = createPostgresSource(shopOptions(database.url));
-  return {
-    driver,
-    async [Symbol.asyncDispose]() {
-      await driver.close();
-      await database[Symbol.asyncDispose]();
-    },
-  };
+  return owning(driver, database);
 });
 
 describeJson('postgres', async (rows) => {
@@ -73,13 +61,7 @@ describeJson('postgres', async (rows) => {
     await client.query('INSERT INTO notes VALUES ($1, $2, $3)', [id, tenant, data]);
   await client.end();
   const driver = createPostgresSource(shopOptions(database.url));
-  return {
-    driver,
-    async [Symbol.asyncDispose]() {
-      await driver.close();
-      await database[Symbol.asyncDispose]();
-    },
-  };
+  return owning(driver, database);
 });
 
 describeWrites('postgres', async () => {

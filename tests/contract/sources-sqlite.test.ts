@@ -1,5 +1,5 @@
 import { createSqliteFile, openSqlite } from '#tests/setup/sqlite.ts';
-import { describeSource } from './sources-driver.ts';
+import { describeSource, owning } from './sources-driver.ts';
 import { describeJson } from './sources-json.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
@@ -25,13 +25,7 @@ describeSource(
         }
       }
     const driver = openSqlite(file.url);
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await file[Symbol.asyncDispose]();
-      },
-    };
+    return owning(driver, file);
   },
   {
     // What SQLite has no types for.
@@ -49,13 +43,7 @@ describeJson('sqlite', async (rows) => {
   const insert = file.client.prepare('INSERT INTO notes VALUES (?, ?, ?)');
   for (const { id, tenant_id: tenant, data } of rows) insert.run(id, tenant, data);
   const driver = openSqlite(file.url);
-  return {
-    driver,
-    async [Symbol.asyncDispose]() {
-      await driver.close();
-      await file[Symbol.asyncDispose]();
-    },
-  };
+  return owning(driver, file);
 });
 
 describeWrites(
@@ -64,13 +52,7 @@ describeWrites(
     const file = await createSqliteFile();
     for (const statement of TABLES('integer', 'json')) file.client.exec(statement);
     const driver = openSqlite(file.url);
-    return {
-      driver,
-      async [Symbol.asyncDispose]() {
-        await driver.close();
-        await file[Symbol.asyncDispose]();
-      },
-    };
+    return owning(driver, file);
   },
   { strict: false, users: false },
 );

@@ -26,6 +26,9 @@ export type KindName = keyof typeof KINDS;
 
 export const KIND_NAMES = Object.keys(KINDS) as [KindName, ...KindName[]];
 
+/** Whether a URL may lead to a store of a kind. */
+export const isUrlOf = (kind: KindName, url: string): boolean =>
+  (KINDS[kind].schemes as readonly string[]).some((scheme) => url.startsWith(scheme));
+
 /** The kind of what a URL leads to; undefined where none has such URLs. */
-export const kindOfUrl = (url: string): KindName | undefined =>
-  KIND_NAMES.find((kind) => (KINDS[kind].schemes as readonly string[]).some((scheme) => url.startsWith(scheme)));
+export const kindOfUrl = (url: string): KindName | undefined => KIND_NAMES.find((kind) => isUrlOf(kind, url));

@@ -47,14 +47,26 @@ function oneOf(type: ModelType, values: readonly Operand[]): Condition {
   }
   const all = [...found.values()];
   const whole = all.filter((parts): parts is string[] => !parts.includes(null));
-  const grouped = byFirst(type, whole);
-  const asked = whole.length === 0 ? grouped : { ...grouped, keys: { columns: key, keys: whole } };
+  const asked = keyed(type, whole);
   // Nothing equals null.
   const others = byFirst(
     type,
     all.filter((parts) => parts.includes(null)),
   );
   return others.of.length === 0 ? asked : { kind: 'or', of: [asked, others] };
+}
+
+/** Column by column only for stores that know no keys: of many, to say it takes longer than to be asked. */
+function keyed(type: ModelType, keys: readonly (readonly string[])[]): Or {
+  if (keys.length === 0) return { kind: 'or', of: [] };
+  let each: Or['of'] | undefined;
+  return {
+    kind: 'or',
+    keys: { columns: type.key, keys },
+    get of() {
+      return (each ??= byFirst(type, keys).of);
+    },
+  };
 }
 
 type Or = Extract<Condition, { kind: 'or' }>;

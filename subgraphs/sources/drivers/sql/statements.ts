@@ -8,7 +8,7 @@ import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import { combined } from '#subgraphs/shared/sql/conditions.ts';
 import { behind, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { CountRequest, GroupsRequest, ListRequest, Relation, RelationColumn, SourceRow } from '../../driver.ts';
-import type { Rows, Sql, SqlDialect, SqlStatement } from './dialect.ts';
+import type { LinkedEnds, Rows, Sql, SqlDialect, SqlStatement } from './dialect.ts';
 
 /** Whether the table may have rows of this tenant; a column of numbers holds no `acme`, nor `007`. */
 export function isTenantOf({ tenant, onlyTenant }: Relation, tenantId: string): boolean {
@@ -143,10 +143,7 @@ export class Aliased {
   conditions({ where, parents }: Pick<CountRequest, 'where' | 'parents'>): Sql[] {
     return [
       ...this.#own(),
-      ...(parents?.fields ?? []).map((field, index) => {
-        const column = columnIn(this.#relation, field);
-        return this.#dialect.isLinked(sql`${sql.id('p', `k${index}`)}`, column, this.ref(field), column);
-      }),
+      ...this.#areKey(this.#keyEnds(parents?.fields ?? [])),
       ...(parents?.fields ?? []).flatMap((field, index) => {
         const texts = parents!.keys.map((key) => key[index]!);
         return this.#dialect.among?.(this.ref(field), columnIn(this.#relation, field), texts) ?? [];
@@ -195,18 +192,22 @@ export class Aliased {
 
   /** One statement with as many parameters as there are columns, however many keys. */
   #keyed({ columns: fields, keys }: ConditionKeys): Sql {
-    const columns = fields.map((field) => columnIn(this.#relation, field));
-    const from = this.#dialect.parents(columns, keys);
-    const ends = columns.map((column, index) => ({
-      own: this.column(column),
-      column,
-      other: sql`${sql.id('p', `k${index}`)}`,
-      otherColumn: column,
-    }));
+    const from = parentsSql(this.#dialect, this.#relation, { fields, keys });
+    const ends = this.#keyEnds(fields);
     const leads = this.#dialect.leadsToKeys ?? this.#dialect.leads;
-    if (leads !== undefined) return leads(ends, from, []);
-    const joined = ends.map(({ own, column, other }) => this.#dialect.isLinked(other, column, own, column));
-    return sql`EXISTS (SELECT 1 FROM ${from}${whereSql(joined)})`;
+    return leads?.(ends, from, []) ?? sql`EXISTS (SELECT 1 FROM ${from}${whereSql(this.#areKey(ends))})`;
+  }
+
+  /** Fields, and the parts of keys in {@link parentsSql} that they are compared with. */
+  #keyEnds(fields: readonly string[]): LinkedEnds[] {
+    return fields.map((field, index) => {
+      const column = columnIn(this.#relation, field);
+      return { own: this.column(column), column, other: sql`${sql.id('p', `k${index}`)}`, otherColumn: column };
+    });
+  }
+
+  #areKey(ends: readonly LinkedEnds[]): Sql[] {
+    return ends.map(({ own, column, other }) => this.#dialect.isLinked(other, column, own, column));
   }
 }
 
