@@ -146,6 +146,13 @@ export const INFERENCE = bounds('subgraphs/inference', 'inference', {
   embedCharacters: { what: 'The longest of them.', unit: 'characters', default: 8_000 },
   messages: { what: 'The most messages of a conversation.', unit: 'messages', default: 200 },
   messageCharacters: { what: 'The length of them together.', unit: 'characters', default: 400_000 },
+  tools: { what: 'The most tools that the chat model is offered.', unit: 'tools', default: 128 },
+  toolCalls: {
+    what: 'The most calls of tools in one answer, and in one message; further ones of an answer are left out.',
+    unit: 'calls',
+    default: 64,
+  },
+  toolIdCharacters: { what: 'The longest id of such a call.', unit: 'characters', default: 200 },
   answerTokens: { what: 'The longest answer that may be asked for.', unit: 'tokens', default: 32_768 },
   defaultAnswerTokens: { what: 'The longest answer where `maxTokens` is absent.', unit: 'tokens', default: 1_024 },
   stops: { what: 'The most texts at which an answer ends.', unit: 'texts', default: 4 },

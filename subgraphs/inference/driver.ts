@@ -63,10 +63,43 @@ export interface EmbeddingAnswer {
   readonly failure?: { readonly error: unknown };
 }
 
-export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
+export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT' | 'TOOL';
+
+/** A call of a tool that the model wants made. */
+export interface ToolCall {
+  /** What its result is sent back under. */
+  readonly id: string;
+  readonly name: string;
+  /** JSON text, as the model wrote it: nobody has checked it. */
+  readonly arguments: string;
+}
+
+/** A message of a conversation. */
+export interface ChatMessage {
+  readonly role: ChatRole;
+  readonly content: string;
+  /** Of an `ASSISTANT`: the calls that it wanted made. @default none */
+  readonly toolCalls?: readonly ToolCall[] | null | undefined;
+  /** Of a `TOOL`: the call that it is the result of. */
+  readonly toolCallId?: string | null | undefined;
+}
+
+/** A function that the model may ask to have called. */
+export interface ChatTool {
+  readonly name: string;
+  readonly description?: string | null | undefined;
+  /** Its arguments as JSON Schema, as it came. */
+  readonly parameters?: unknown;
+}
+
+export type ToolChoice = 'AUTO' | 'NONE' | 'REQUIRED';
 
 export interface ChatRequest {
-  readonly messages: readonly { readonly role: ChatRole; readonly content: string }[];
+  readonly messages: readonly ChatMessage[];
+  /** What it may call. @default nothing */
+  readonly tools?: readonly ChatTool[];
+  /** Whether it may, must not or must call one; the server's default when absent, which is `AUTO`. */
+  readonly toolChoice?: ToolChoice;
   /** The longest answer, in tokens. */
   readonly maxTokens: number;
   /** 0 (always the likeliest) to 2; the server's default when absent. */
@@ -77,21 +110,25 @@ export interface ChatRequest {
   readonly optional?: readonly 'temperature'[];
 }
 
-export type FinishReason = 'STOP' | 'LENGTH' | 'CONTENT_FILTER' | 'REFUSED' | 'OTHER';
+export type FinishReason = 'STOP' | 'LENGTH' | 'TOOL_CALLS' | 'CONTENT_FILTER' | 'REFUSED' | 'OTHER';
 
 export interface ChatAnswer {
   readonly text: string;
   /** What the model thought before it answered; empty where it says nothing of it. Never part of `text`. */
   readonly reasoning: string;
+  /** What it wants called before it goes on; empty where it wants nothing. */
+  readonly toolCalls: readonly ToolCall[];
   readonly model: string;
   readonly finishReason: FinishReason;
   readonly usage?: TokenCount;
 }
 
-/** A piece of a streamed answer. `finishReason` and `usage` come once, near the end. */
+/** A piece of a streamed answer. `toolCalls`, `finishReason` and `usage` come once, near the end. */
 export interface ChatDelta {
   readonly text: string;
   readonly reasoning: string;
+  /** Whole calls: nobody can do anything with a part of one. */
+  readonly toolCalls?: readonly ToolCall[];
   readonly finishReason?: FinishReason;
   readonly usage?: TokenCount;
 }

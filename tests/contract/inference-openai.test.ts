@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { OpenAIServer } from '#subgraphs/inference/drivers/openai/index.ts';
+import { ToolCalls } from '#subgraphs/inference/drivers/openai/tool-calls.ts';
 import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
 import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai/embeddings.ts';
 import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai/rerank.ts';
@@ -292,6 +293,86 @@ describe('openai drivers against faults', () => {
         stream: false,
       },
     });
+  });
+
+  it('tell which tools are wanted, whole and streamed, and send back what they gave', async () => {
+    const wanted = { name: 'search', arguments: { query: 'Wie backt man "Brot"? 🍞', first: 3 } };
+    await using it = await start({
+      answers: ({ messages, tools }) =>
+        messages.at(-1)!.role === 'tool'
+          ? { text: `It gave ${messages.at(-1)!.content}.` }
+          : { text: 'Let me see.', calls: tools === undefined ? [] : [wanted, { name: 'now', arguments: {} }] },
+    });
+    const tools = [
+      {
+        name: 'search',
+        description: 'Finds.',
+        parameters: { type: 'object', properties: { query: { type: 'string' } } },
+      },
+      { name: 'now', parameters: { type: 'object' } },
+    ];
+    const request = ask('How is bread made?', { tools, toolChoice: 'AUTO' });
+    const whole = await it.chat.generate(call(), request);
+    expect(whole).toMatchObject({ text: 'Let me see.', finishReason: 'TOOL_CALLS' });
+    const streamed = await collect(it.chat.stream(call(), request));
+    const [last, ...others] = streamed.flatMap(({ toolCalls }) => (toolCalls === undefined ? [] : [toolCalls]));
+    expect(others).toEqual([]);
+    for (const calls of [whole.toolCalls, last!]) {
+      expect(calls.map(({ name, arguments: given }) => ({ name, arguments: JSON.parse(given) as unknown }))).toEqual([
+        wanted,
+        { name: 'now', arguments: {} },
+      ]);
+      expect(new Set(calls.map(({ id }) => id)).size).toBe(2);
+    }
+    expect(it.standIn.requests[0]!.body).toMatchObject({
+      tools: [
+        { type: 'function', function: tools[0] },
+        { type: 'function', function: tools[1] },
+      ],
+      tool_choice: 'auto',
+    });
+    const goingOn = await it.chat.generate(call(), {
+      ...request,
+      messages: [
+        ...request.messages,
+        { role: 'ASSISTANT', content: '', toolCalls: whole.toolCalls },
+        ...whole.toolCalls.map(({ id }) => ({ role: 'TOOL' as const, content: 'flour', toolCallId: id })),
+      ],
+    });
+    expect(goingOn).toMatchObject({ text: 'It gave flour.', toolCalls: [], finishReason: 'STOP' });
+  });
+
+  it('read calls of tools as servers write them', () => {
+    const read = (...pieces: object[]) => {
+      const calls = new ToolCalls();
+      for (const tool_calls of pieces) calls.push({ tool_calls });
+      return calls.calls;
+    };
+    const one = { id: 'call_0', name: 'search', arguments: '{"q":1}' };
+    // Ollama: whole, without an id, arguments as an object or as text.
+    expect(read([{ function: { name: 'search', arguments: { q: 1 } } }])).toEqual([one]);
+    // Gemini numbers nothing and sends each whole.
+    expect(
+      read([{ function: { name: 'a', arguments: '{}' } }], [{ function: { name: 'b', arguments: '{}' } }]),
+    ).toMatchObject([
+      { id: 'call_0', name: 'a' },
+      { id: 'call_1', name: 'b' },
+    ]);
+    // Pieces of two that alternate, the id in the first piece alone.
+    expect(
+      read(
+        [{ index: 0, id: 'x', function: { name: 'search', arguments: '{"q"' } }],
+        [{ index: 1, id: 'y', function: { name: 'now' } }],
+        [{ index: 0, function: { arguments: ':1}' } }],
+      ),
+    ).toEqual([
+      { ...one, id: 'x' },
+      { id: 'y', name: 'now', arguments: '' },
+    ]);
+    // What is none.
+    for (const nothing of [[], [null], [{}], [{ function: null }], [{ function: { arguments: '{}' } }], ['x']])
+      expect(read(nothing)).toEqual([]);
+    expect(read(Array.from({ length: 1_000 }, (_, index) => ({ index, function: { name: 'x' } })))).toHaveLength(64);
   });
 
   it('refuse vectors that cannot be meant', async () => {

@@ -22,12 +22,27 @@ export interface StandInOptions {
   withoutUsage?: boolean;
   /** How it speaks. Default: as OpenAI does */
   dialect?: Dialect;
+  /** What the chat model answers to a request, and which tools it wants called. Default: the last message's words, reversed */
+  answers?: (request: ChatRequestBody) => Scripted | undefined;
   /** What the chat model thinks before each answer. Default: nothing that it says */
   thought?: string;
   /** The most words (its tokens) of one text to embed. Default: no limit */
   maxInputTokens?: number;
   /** The most texts of one request to embed. Default: 32 */
   maxBatch?: number;
+}
+
+/** A request for a chat completion, as far as scripts look at it. */
+export interface ChatRequestBody {
+  readonly messages: readonly { role: string; content: string; tool_call_id?: string }[];
+  readonly tools?: readonly { function: { name: string } }[];
+  readonly tool_choice?: string;
+}
+
+/** What the model answers, word by word. */
+export interface Scripted {
+  readonly text?: string;
+  readonly calls?: readonly { readonly name: string; readonly arguments: unknown }[];
 }
 
 /** What happens to the next request instead of an answer. */
@@ -174,6 +189,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       'stop',
       'stream',
       'stream_options',
+      'tools',
+      'tool_choice',
     ]);
     if (body.model !== chatModel) throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model');
     if (options.newTokensParameter && 'max_tokens' in body)
@@ -184,18 +201,34 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       throw new Refusal(400, 'stream_options needs stream.');
     const messages = body.messages as { role: string; content: string }[];
     if (!Array.isArray(messages) || messages.length === 0) throw new Refusal(400, 'messages must not be empty.');
-    for (const message of messages) {
-      allow(message, ['role', 'content']);
-      if (!['system', 'user', 'assistant'].includes(message.role) || typeof message.content !== 'string')
-        throw new Refusal(400, 'A message is malformed.');
-    }
-    const words = messages.at(-1)!.content.split(/\s+/).reverse();
+    checkMessages(messages);
+    if (body.tools === undefined && body.tool_choice !== undefined)
+      throw new Refusal(400, 'tool_choice is only allowed when tools are specified.');
+    const scripted = options.answers?.(body as unknown as ChatRequestBody);
+    const words =
+      scripted === undefined
+        ? messages.at(-1)!.content.split(/\s+/).reverse()
+        : (scripted.text?.split(/\s+/).filter((word) => word !== '') ?? []);
     const said = words.slice(0, limit);
-    const finish = said.length < words.length ? 'length' : 'stop';
+    const calls = (scripted?.calls ?? []).map((call, at) => ({
+      index: at,
+      id: `call_${requests.length}_${at}`,
+      type: 'function',
+      function: { name: call.name, arguments: JSON.stringify(call.arguments) },
+    }));
+    const finish = said.length < words.length ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop';
     const counted = usage(countWords(messages.map(({ content }) => content).join(' ')), said.length);
     if (body.stream !== true) {
       const choices = [
-        { index: 0, message: dialect.message(said.join(' '), thought), finish_reason: finish, logprobs: null },
+        {
+          index: 0,
+          message: {
+            ...dialect.message(said.join(' '), thought),
+            ...(calls.length > 0 ? { tool_calls: calls.map(({ index: _, ...call }) => call) } : {}),
+          },
+          finish_reason: finish,
+          logprobs: null,
+        },
       ];
       return sendJson(response, 200, {
         id: 'chatcmpl-1',
@@ -229,6 +262,17 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       const delta = dialect.delta(at === 0 ? word : ` ${word}`, false, { first: at === 0, last: false });
       send({ choices: [{ index: 0, delta, finish_reason: null }] });
       await turn();
+    }
+    for (const call of calls) {
+      // In pieces, as OpenAI does: the name first, then its arguments bit by bit.
+      const { arguments: whole } = call.function;
+      send({
+        choices: [{ index: 0, delta: { tool_calls: [{ ...call, function: { ...call.function, arguments: '' } }] } }],
+      });
+      for (let at = 0; at < whole.length; at += 7) {
+        const piece = { index: call.index, function: { arguments: whole.slice(at, at + 7) } };
+        send({ choices: [{ index: 0, delta: { tool_calls: [piece] }, finish_reason: null }] });
+      }
     }
     if (dialect.finishes) send({ choices: [{ index: 0, delta: {}, finish_reason: finish }] });
     if ((body.stream_options as { include_usage?: boolean } | undefined)?.include_usage && !options.withoutUsage)
@@ -312,6 +356,31 @@ async function readJson(request: IncomingMessage): Promise<Record<string, unknow
   } catch {
     throw new Refusal(400, 'The body is not JSON.');
   }
+}
+
+/** Every call of a tool has its result right behind it. */
+function checkMessages(
+  messages: readonly { role: string; content: string | null; tool_calls?: { id: string }[]; tool_call_id?: string }[],
+): void {
+  let open: string[] = [];
+  for (const message of messages) {
+    allow(message, [
+      'role',
+      'content',
+      ...(message.role === 'assistant' ? ['tool_calls'] : []),
+      ...(message.role === 'tool' ? ['tool_call_id'] : []),
+    ]);
+    if (!['system', 'user', 'assistant', 'tool'].includes(message.role) || typeof message.content !== 'string')
+      throw new Refusal(400, 'A message is malformed.');
+    if (message.role === 'tool') {
+      if (!open.includes(message.tool_call_id!)) throw new Refusal(400, 'No tool call is found for tool_call_id.');
+      open = open.filter((id) => id !== message.tool_call_id);
+      continue;
+    }
+    if (open.length > 0) throw new Refusal(400, 'A tool call must be followed by its tool message.');
+    open = (message.tool_calls ?? []).map(({ id }) => id);
+  }
+  if (open.length > 0) throw new Refusal(400, 'A tool call must be followed by its tool message.');
 }
 
 const countWords = (text: string): number => text.split(/\s+/).length;

@@ -187,6 +187,14 @@ describe('built in', () => {
       { temperature: 2.5 },
       { stop: ['', 'a'] },
       { stop: ['1', '2', '3', '4', '5'] },
+      { tools: [{ name: 'no spaces', parameters: {} }] },
+      { tools: [{ name: 'a', parameters: [] }] },
+      { tools: [1, 2].map(() => ({ name: 'twice', parameters: {} })) },
+      { toolChoice: 'AUTO' },
+      { messages: [{ role: 'TOOL', content: 'of no call' }] },
+      { messages: [{ role: 'USER', content: 'x', toolCallId: 'a' }] },
+      { messages: [{ role: 'USER', content: 'x', toolCalls: [{ id: 'a', name: 'b', arguments: '' }] }] },
+      { messages: [{ role: 'ASSISTANT', content: '', toolCalls: [{ id: '', name: 'b', arguments: '' }] }] },
     ]) {
       expect(codes(await generate(input)), JSON.stringify(input).slice(0, 80)).toEqual(['BAD_USER_INPUT']);
     }

@@ -23,10 +23,14 @@ export type AppendRunEventsInput = {
 
 /** A message of a conversation. */
 export type ChatMessageInput = {
-  /** What is said. */
+  /** What is said. It may be empty with `toolCalls`, and where a call gave nothing. */
   content: string;
   /** Who says it. */
   role: ChatRole;
+  /** Of a TOOL message: the id of the call that it is the result of. */
+  toolCallId?: string | null | undefined;
+  /** Of an ASSISTANT: the calls that it wanted made, up to 64. The result of each follows as a TOOL message. */
+  toolCalls?: Array<ChatToolCallInput> | null | undefined;
 };
 
 /** Who says a message. */
@@ -35,8 +39,30 @@ export type ChatRole =
   | 'ASSISTANT'
   /** Instructions for the model. */
   | 'SYSTEM'
+  /** The result of a call that the model wanted made. */
+  | 'TOOL'
   /** The person or agent that asks. */
   | 'USER';
+
+/** A call of a tool that the model wanted made, as its answer told it. */
+export type ChatToolCallInput = {
+  /** Its arguments as JSON text. */
+  arguments: string;
+  /** Its id. */
+  id: string;
+  /** The tool's name. */
+  name: string;
+};
+
+/** A function that the model may ask to have called. Nobody here calls it: whoever asks does. */
+export type ChatToolInput = {
+  /** What it does, and when to call it: the model goes by this. */
+  description?: string | null | undefined;
+  /** Its name: 1 to 64 letters, digits, `_` and `-`, none like another. */
+  name: string;
+  /** Its arguments, as JSON Schema of an object. */
+  parameters: unknown;
+};
 
 /** Which run to claim. */
 export type ClaimRunInput = {
@@ -92,6 +118,10 @@ export type GenerateInput = {
   stop?: Array<string> | null | undefined;
   /** 0 (always the likeliest next token) to 2; the model's default when absent. */
   temperature?: number | null | undefined;
+  /** Whether it may, must not or must call one; AUTO when absent. */
+  toolChoice?: ToolChoice | null | undefined;
+  /** What the model may ask to have called: up to 128 tools. Its calls are in the answer's `toolCalls`; send them back with their results to have it go on. Models without tools refuse. */
+  tools?: Array<ChatToolInput> | null | undefined;
 };
 
 /** A lease to prolong. */
@@ -227,6 +257,15 @@ export type RunStatus =
   | 'SUCCEEDED'
   /** Waiting for something outside it; the next append takes it up again. */
   | 'WAITING';
+
+/** Whether the model may call tools. */
+export type ToolChoice =
+  /** As it sees fit. */
+  | 'AUTO'
+  /** It must not. */
+  | 'NONE'
+  /** It must call at least one. */
+  | 'REQUIRED';
 
 export type FindAgentQueryVariables = Exact<{ [key: string]: never; }>;
 

@@ -1,5 +1,5 @@
 /** What the operations of the subgraph answer. */
-import type { FinishReason, TokenCount } from '../driver.ts';
+import type { FinishReason, TokenCount, ToolCall } from '../driver.ts';
 
 export interface Embedding {
   index: number;
@@ -16,6 +16,7 @@ export interface GenerationUsage extends TokenCount {
 export interface Generation {
   text: string;
   reasoning: string | null;
+  toolCalls: readonly ToolCall[];
   model: string;
   finishReason: FinishReason;
   usage: GenerationUsage;

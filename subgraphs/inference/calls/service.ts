@@ -1,10 +1,12 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Chat, EmbeddedAs, Reranker } from '#subgraphs/shared/ports.ts';
-import { anonymousRefused, forbidden } from '#subgraphs/shared/errors.ts';
+import { anonymousRefused, badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
-import type { ChatRequest } from '../driver.ts';
+import type { ChatMessage, ChatRequest, ChatTool, ToolChoice } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
+import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
+import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
 import { checkCount, checkText, checkTexts } from '../input.ts';
 import { INFERENCE } from '../bounds.ts';
@@ -19,7 +21,9 @@ import { plannedChat } from './planned-chat.ts';
 import { charactersOf, usageOf } from './usage.ts';
 
 export interface GenerateRequest {
-  messages: { role: 'SYSTEM' | 'USER' | 'ASSISTANT'; content: string }[];
+  messages: ChatMessage[];
+  tools?: ChatTool[] | null;
+  toolChoice?: ToolChoice | null;
   maxTokens?: number | null;
   temperature?: number | null;
   stop?: string[] | null;
@@ -45,7 +49,10 @@ export function createService(deps: InferenceDeps) {
       const inputCharacters = charactersOf(request);
       const planned = plannedChat(deps.chat, request);
       const { answer, begun } = await deps.spending.call(context, planned, () => deps.chat.generate(context, request));
-      const outputCharacters = answer.text.length + answer.reasoning.length;
+      const outputCharacters =
+        answer.text.length +
+        answer.reasoning.length +
+        answer.toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
       await begun.took({
         operation: 'GENERATE',
         provider: deps.chat.provider,
@@ -141,12 +148,15 @@ function checkMaySpend({ principal }: RequestContext): void {
     throw forbidden('The caller may not have a model work for him.', { hint: missingScopes(`the scope ${SPENDING}`) });
 }
 
-function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
+function checkRequest({ messages, tools, toolChoice, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
   checkCount('`messages`', messages.length, INFERENCE.messages);
-  messages.forEach(({ content }, at) => checkText(`\`messages[${at}].content\``, content, INFERENCE.messageCharacters));
+  messages.forEach(checkMessage);
+  checkTools(tools ?? []);
+  if (toolChoice && !tools?.length)
+    throw badUserInput('`toolChoice` is given without `tools`.', { hint: 'Give the tools, or leave it out.' });
   checkBetween(
-    'The number of characters in `messages`',
-    messages.reduce((sum, { content }) => sum + content.length, 0),
+    'The number of characters in `messages` and `tools`',
+    charactersOf({ messages, tools: tools ?? [] }),
     1,
     INFERENCE.messageCharacters,
   );
@@ -154,8 +164,49 @@ function checkRequest({ messages, maxTokens, temperature, stop }: GenerateReques
   stop?.forEach((text, at) => checkBetween(`The length of \`stop[${at}]\``, text.length, 1, INFERENCE.stopCharacters));
   return {
     messages,
+    ...(tools?.length ? { tools: tools.map(withPlainParameters) } : {}),
+    ...(toolChoice ? { toolChoice } : {}),
     maxTokens: checkBetween('`maxTokens`', maxTokens ?? INFERENCE.defaultAnswerTokens, 1, INFERENCE.answerTokens),
     ...(temperature == null ? {} : { temperature: checkBetween('`temperature`', temperature, 0, 2) }),
     ...(stop && stop.length > 0 ? { stop } : {}),
   };
+}
+
+function checkMessage({ role, content, toolCalls, toolCallId }: ChatMessage, at: number): void {
+  const what = `messages[${at}]`;
+  if (toolCalls?.length) {
+    if (role !== 'ASSISTANT') throw badUserInput(`\`${what}.toolCalls\`: only an ASSISTANT has calls made.`);
+    checkCount(`\`${what}.toolCalls\``, toolCalls.length, INFERENCE.toolCalls);
+    for (const [call, { id, name }] of toolCalls.entries()) {
+      checkText(`\`${what}.toolCalls[${call}].id\``, id, INFERENCE.toolIdCharacters);
+      checkToolName(`${what}.toolCalls[${call}].name`, name);
+    }
+  }
+  if ((role === 'TOOL') !== (toolCallId != null && toolCallId !== ''))
+    throw badUserInput(`\`${what}.toolCallId\` is the call that a TOOL message is the result of, and of no other's.`);
+  // A call may have given nothing, and who has calls made need say nothing.
+  if (content !== '' || !(role === 'TOOL' || toolCalls?.length))
+    checkText(`\`${what}.content\``, content, INFERENCE.messageCharacters);
+}
+
+function checkTools(tools: readonly ChatTool[]): void {
+  if (tools.length > 0) checkCount('`tools`', tools.length, INFERENCE.tools);
+  tools.forEach(({ name, parameters }, at) => {
+    checkToolName(`tools[${at}].name`, name);
+    if (parameters === undefined || !isJsonObject(parameters as JsonValue))
+      throw badUserInput(`\`tools[${at}].parameters\` is no JSON Schema of an object.`);
+    if (tools.findIndex((other) => other.name === name) !== at)
+      throw badUserInput(`\`tools[${at}].name\`: there are two tools of this name.`);
+  });
+}
+
+/** Servers read numbers as doubles. */
+const withPlainParameters = (tool: ChatTool): ChatTool => ({
+  ...tool,
+  parameters: withPlainNumbers(tool.parameters),
+});
+
+/** As all servers take them. */
+function checkToolName(what: string, name: string): void {
+  if (!/^[\w-]{1,64}$/.test(name)) throw badUserInput(`\`${what}\` must be 1 to 64 letters, digits, \`_\` and \`-\`.`);
 }

@@ -3,7 +3,7 @@
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { storeTimeout } from '#subgraphs/shared/errors.ts';
-import type { ChatDriver, ChatRequest, FinishReason, TokenCount } from '../driver.ts';
+import type { ChatDriver, ChatRequest, FinishReason, TokenCount, ToolCall } from '../driver.ts';
 import type { BegunCall } from '../spending/spending.ts';
 import { charactersOf, usageOf } from './usage.ts';
 import type { GenerationUsage } from './results.ts';
@@ -12,6 +12,8 @@ export interface GenerationDelta {
   delta: string;
   reasoning: string | null;
   done: boolean;
+  /** Null in all pieces but the last. */
+  toolCalls: readonly ToolCall[] | null;
   finishReason: FinishReason | null;
   usage: GenerationUsage | null;
 }
@@ -51,6 +53,7 @@ export function streamGeneration(
   async function* generate(): AsyncGenerator<GenerationDelta, undefined> {
     let finishReason: FinishReason | null = null;
     let counted: TokenCount | undefined;
+    let toolCalls: readonly ToolCall[] = [];
     let characters = 0;
     /** As long as the answer, which a call bounds. */
     const texts: string[] = [];
@@ -65,14 +68,19 @@ export function streamGeneration(
         texts.push(piece.text);
         finishReason = piece.finishReason ?? finishReason;
         counted = piece.usage ?? counted;
+        if (piece.toolCalls !== undefined) {
+          toolCalls = piece.toolCalls;
+          characters += toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
+        }
         const reasoning = piece.reasoning === '' ? null : piece.reasoning;
         if (piece.text !== '' || reasoning !== null)
-          yield { delta: piece.text, reasoning, done: false, finishReason: null, usage: null };
+          yield { delta: piece.text, reasoning, done: false, toolCalls: null, finishReason: null, usage: null };
       }
       yield {
         delta: '',
         reasoning: null,
         done: true,
+        toolCalls,
         finishReason: finishReason ?? 'OTHER',
         usage: usageOf(counted, inputCharacters, characters),
       };

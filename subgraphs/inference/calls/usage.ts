@@ -69,5 +69,11 @@ export const tokensOf = ({ counted, input, output }: Parameters<RecordUsage>[1])
   counted ? usageOf(counted, 0, 0) : usageOf(undefined, input(), output());
 
 /** The characters that a chat request sends. */
-export const charactersOf = (request: ChatRequest): number =>
-  request.messages.reduce((sum, { content }) => sum + content.length, 0);
+export const charactersOf = ({ messages, tools }: Pick<ChatRequest, 'messages' | 'tools'>): number =>
+  messages.reduce(
+    (sum, { content, toolCalls }) =>
+      sum +
+      content.length +
+      (toolCalls ?? []).reduce((length, call) => length + call.name.length + call.arguments.length, 0),
+    tools === undefined || tools.length === 0 ? 0 : JSON.stringify(tools).length,
+  );

@@ -4,6 +4,7 @@ import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { INFERENCE } from '../bounds.ts';
+import type { ChatTool, ToolCall } from '../driver.ts';
 import type { ModelEntry } from '../calls/models.ts';
 import { createService, type GenerateRequest } from '../calls/service.ts';
 import type { Embedding, Generation, GenerationUsage, Reranking, Summary } from '../calls/results.ts';
@@ -73,6 +74,37 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       SYSTEM: { description: 'Instructions for the model.' },
       USER: { description: 'The person or agent that asks.' },
       ASSISTANT: { description: 'An earlier answer of the model.' },
+      TOOL: { description: 'The result of a call that the model wanted made.' },
+    } as const,
+  });
+
+  const toolCallInput = builder.inputRef<ToolCall>('ChatToolCallInput').implement({
+    description: 'A call of a tool that the model wanted made, as its answer told it.',
+    fields: (t) => ({
+      id: t.string({ required: true, description: 'Its id.' }),
+      name: t.string({ required: true, description: "The tool's name." }),
+      arguments: t.string({ required: true, description: 'Its arguments as JSON text.' }),
+    }),
+  });
+
+  const toolInput = builder.inputRef<ChatTool>('ChatToolInput').implement({
+    description: 'A function that the model may ask to have called. Nobody here calls it: whoever asks does.',
+    fields: (t) => ({
+      name: t.string({
+        required: true,
+        description: 'Its name: 1 to 64 letters, digits, `_` and `-`, none like another.',
+      }),
+      description: t.string({ description: 'What it does, and when to call it: the model goes by this.' }),
+      parameters: t.field({ type: 'JSON', required: true, description: 'Its arguments, as JSON Schema of an object.' }),
+    }),
+  });
+
+  const toolChoice = builder.enumType('ToolChoice', {
+    description: 'Whether the model may call tools.',
+    values: {
+      AUTO: { description: 'As it sees fit.' },
+      NONE: { description: 'It must not.' },
+      REQUIRED: { description: 'It must call at least one.' },
     } as const,
   });
 
@@ -80,7 +112,15 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'A message of a conversation.',
     fields: (t) => ({
       role: t.field({ type: role, required: true, description: 'Who says it.' }),
-      content: t.string({ required: true, description: 'What is said.' }),
+      content: t.string({
+        required: true,
+        description: 'What is said. It may be empty with `toolCalls`, and where a call gave nothing.',
+      }),
+      toolCalls: t.field({
+        type: [toolCallInput],
+        description: `Of an ASSISTANT: the calls that it wanted made, up to ${INFERENCE.toolCalls}. The result of each follows as a TOOL message.`,
+      }),
+      toolCallId: t.string({ description: 'Of a TOOL message: the id of the call that it is the result of.' }),
     }),
   });
 
@@ -91,6 +131,14 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
         type: [message],
         required: true,
         description: `The conversation, oldest first: up to ${INFERENCE.messages} messages with ${INFERENCE.messageCharacters} characters together.`,
+      }),
+      tools: t.field({
+        type: [toolInput],
+        description: `What the model may ask to have called: up to ${INFERENCE.tools} tools. Its calls are in the answer's \`toolCalls\`; send them back with their results to have it go on. Models without tools refuse.`,
+      }),
+      toolChoice: t.field({
+        type: toolChoice,
+        description: 'Whether it may, must not or must call one; AUTO when absent.',
       }),
       maxTokens: t.int({
         description: `The longest answer in tokens: 1 to ${INFERENCE.answerTokens}; ${INFERENCE.defaultAnswerTokens} when absent.`,
@@ -109,6 +157,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     values: {
       STOP: { description: 'The model was done, or met a `stop` text.' },
       LENGTH: { description: "It reached `maxTokens` or the model's own limit: the answer is cut off." },
+      TOOL_CALLS: { description: 'The model wants tools called before it goes on.' },
       CONTENT_FILTER: { description: "The provider's filter withheld the rest." },
       REFUSED: { description: 'The model declined to answer; the text says so.' },
       OTHER: { description: 'The provider named another reason, or none.' },
@@ -127,12 +176,29 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     }),
   });
 
+  const toolCall = builder.objectRef<ToolCall>('GeneratedToolCall').implement({
+    description: 'A call of a tool that the model wants made.',
+    fields: (t) => ({
+      id: t.exposeString('id', { nullable: false, description: 'What its result is sent back under (`toolCallId`).' }),
+      name: t.exposeString('name', { nullable: false, description: "The tool's name, as the model wrote it." }),
+      arguments: t.exposeString('arguments', {
+        nullable: false,
+        description: 'Its arguments as JSON text, as the model wrote it: check it before use.',
+      }),
+    }),
+  });
+
   const generation = builder.objectRef<Generation>('Generation').implement({
     description: 'An answer of the chat model.',
     fields: (t) => ({
       text: t.exposeString('text', { nullable: false, description: 'The answer, without the reasoning.' }),
       reasoning: t.exposeString('reasoning', {
         description: 'What the model thought before it answered; null where it says nothing of it.',
+      }),
+      toolCalls: t.expose('toolCalls', {
+        type: [toolCall],
+        nullable: { list: false, items: false },
+        description: 'What the model wants called before it goes on; empty where it wants nothing.',
       }),
       model: t.exposeString('model', { nullable: false, description: 'The model that answered.' }),
       finishReason: t.expose('finishReason', {
@@ -158,6 +224,11 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       done: t.exposeBoolean('done', {
         nullable: false,
         description: 'True in the last piece, which comes exactly once.',
+      }),
+      toolCalls: t.expose('toolCalls', {
+        type: [toolCall],
+        nullable: { list: true, items: false },
+        description: 'What the model wants called before it goes on; null in all pieces but the last.',
       }),
       finishReason: t.expose('finishReason', {
         type: finishReason,

@@ -7,6 +7,7 @@ import { refusalError } from './errors.ts';
 import { DONE, eventsOf } from './events.ts';
 import type { OpenAIServer } from './index.ts';
 import { chatTokens } from './token-count.ts';
+import { ToolCalls, toMessage, toolFields } from './tool-calls.ts';
 
 const PATH = '/chat/completions';
 
@@ -52,9 +53,12 @@ class OpenAIChat implements ChatDriver {
         'Check that CHAT_MODEL names a chat model.',
       );
     const { text, reasoning, refused } = withoutMarks(answerTextOf(choice.message));
+    const called = new ToolCalls();
+    called.push(choice.message);
     return {
       text,
       reasoning,
+      toolCalls: called.calls,
       model: typeof answer.model === 'string' && answer.model !== '' ? answer.model : this.model,
       finishReason: refused ? 'REFUSED' : finishReasonOf(choice.finish_reason),
       usage: chatTokens(answer.usage),
@@ -68,6 +72,7 @@ class OpenAIChat implements ChatDriver {
       this.#accommodation.send(body, (known) => open(PATH, known), request.optional),
     );
     const marks = new ReasoningMarks();
+    const called = new ToolCalls();
     let complete = false;
     let refused = false;
     try {
@@ -83,6 +88,7 @@ class OpenAIChat implements ChatDriver {
         const choice = choices?.[0];
         const piece = answerTextOf(choice?.delta ?? choice?.message);
         refused ||= piece.refused;
+        called.push(choice?.delta ?? choice?.message);
         const { text, reasoning } = marks.push(piece.text);
         const reason = choice?.finish_reason ? finishReasonOf(choice.finish_reason) : undefined;
         complete ||= reason !== undefined;
@@ -105,13 +111,15 @@ class OpenAIChat implements ChatDriver {
       });
     }
     const rest = marks.end();
-    if (rest.text !== '' || rest.reasoning !== '') yield rest;
+    const toolCalls = called.calls;
+    if (rest.text !== '' || rest.reasoning !== '' || toolCalls.length > 0) yield { ...rest, toolCalls };
   }
 
-  #body({ messages, maxTokens, temperature, stop }: ChatRequest): Body {
+  #body({ messages, maxTokens, temperature, stop, tools, toolChoice }: ChatRequest): Body {
     return {
       model: this.model,
-      messages: messages.map(({ role, content }) => ({ role: role.toLowerCase(), content })),
+      messages: messages.map(toMessage),
+      ...toolFields(tools, toolChoice),
       max_tokens: maxTokens,
       ...(temperature === undefined ? {} : { temperature }),
       ...(stop ? { stop: [...stop] } : {}),
@@ -129,6 +137,9 @@ function finishReasonOf(reason: unknown): FinishReason {
     case 'max_tokens':
     case 'model_length':
       return 'LENGTH';
+    case 'tool_calls':
+    case 'function_call':
+      return 'TOOL_CALLS';
     case 'content_filter':
       return 'CONTENT_FILTER';
     default:
