@@ -177,6 +177,7 @@ Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` mess
 
 /** What scopes are for that no field takes. */
 const BY_NO_FIELD: Readonly<Record<string, string>> = {
+  'memory:all': "none: without it, one sees of users' own facts his own",
   'sessions:all': 'none: without it, one sees his own sessions',
   'sources:write': 'what the file of `SOURCES` says',
 };
@@ -198,7 +199,7 @@ async function scopes(): Promise<string> {
 <!-- Printed by \`npm run docs\` from subgraphs/shared/scopes.ts and the subgraphs' schemas. Edit those. -->
 
 What callers must have been granted to change something, to spend, and to read what is kept for administrators. Everything else a caller of the
-tenant may read, but for sessions and their messages, of which he reads his own ([agents.md](agents.md#conversations)). A token has scopes itself (\`OIDC_SCOPES_CLAIM\`), and its roles are granted those of \`ROLE_SCOPES\`; an API key has those that it was made with, and no others:
+tenant may read, but for sessions with their messages and users' own facts, of which he reads his ([agents.md](agents.md#conversations)). A token has scopes itself (\`OIDC_SCOPES_CLAIM\`), and its roles are granted those of \`ROLE_SCOPES\`; an API key has those that it was made with, and no others:
 
 \`\`\`sh
 ROLE_SCOPES='workers=runs:work; editors=documents:write memory:write models:use; admins=*; *=runs:write'

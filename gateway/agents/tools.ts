@@ -20,7 +20,7 @@ const SEARCH = `query Search($query: String!, $first: Int!, $after: String, $whe
 
 const RECALL = `query Recall($where: MemoryFactFilter!, $first: Int!, $after: String) {
   memoryFacts(where: $where, orderBy: [{ field: SIMILARITY }], first: $first, after: $after) {
-    nodes { id key value source updatedAt } pageInfo { hasNextPage endCursor }
+    nodes { id userId key value source updatedAt } pageInfo { hasNextPage endCursor }
   }
 }`;
 
@@ -29,6 +29,9 @@ const holdingAt = (now: string) => [
   { or: [{ validUntil: { isNull: true } }, { validUntil: { gt: now } }] },
   { or: [{ validFrom: { isNull: true } }, { validFrom: { lte: now } }] },
 ];
+
+/** Of facts, those that are of everybody, or of one user alone. */
+const ofUser = (userId: string) => ({ or: [{ userId: { isNull: true } }, { userId: { eq: userId } }] });
 
 const SESSION_CONTEXT = `query SessionContext($sessionId: ID!, $maxTokens: Int) {
   session(id: $sessionId) {
@@ -46,8 +49,8 @@ const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
   }
 }`;
 
-const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: String, $agentId: ID) {
-  rememberFact(input: { key: $key, value: $value, source: $source, agentId: $agentId }) { fact { id key value updatedAt } }
+const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: String, $agentId: ID, $own: Boolean, $userId: String) {
+  rememberFact(input: { key: $key, value: $value, source: $source, agentId: $agentId, own: $own, userId: $userId }) { fact { id key value updatedAt } }
 }`;
 
 const FORGET = 'mutation Forget($id: ID!) { forgetFact(input: { id: $id }) { deletedIds } }';
@@ -248,23 +251,24 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
   add(
     ['read'],
     'recall',
-    'Find the remembered facts that answer a question best, of those that hold.',
+    'Find remembered facts that hold and answer a question best.',
     {
       query: z.string().min(1).describe('Words or a question.'),
-      since: z.string().nullish().describe('Only what was remembered since, such as 2026-11-23.'),
-      agentId: z.string().nullish().describe('Only what this agent remembers.'),
+      since: z.string().nullish().describe('Such as 2026-11-23.'),
+      agentId: z.string().nullish().describe("This agent's."),
+      userId: z.string().nullish().describe("His and everybody's."),
       first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.facts}`),
       after: z.string().nullish().describe('endCursor of the page before.'),
       offset: OFFSET,
     },
-    ({ query, since, agentId, first, after, ...given }) =>
+    ({ query, since, agentId, userId, first, after, ...given }) =>
       calls.run(
         {
           query: RECALL,
           variables: {
             where: {
               similarTo: { query },
-              and: holdingAt(new Date().toISOString()),
+              and: [...holdingAt(new Date().toISOString()), ...(userId ? [ofUser(userId)] : [])],
               ...(since ? { updatedAt: { gte: since } } : {}),
               ...(agentId ? { agentId: { eq: agentId } } : {}),
             },
@@ -318,6 +322,8 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       value: z.string().describe('What to remember.'),
       source: z.string().nullish().describe('Where it was learned.'),
       agentId: z.string().nullish().describe("The agent whose memory it goes to. Default: everybody's."),
+      own: z.boolean().nullish().describe('Whether it is for you alone, or'),
+      userId: z.string().nullish().describe('for which user.'),
     },
     (given) => calls.run({ query: REMEMBER, variables: given }, { own: true, type: 'mutation' }),
     { operation: REMEMBER, destructive: true },

@@ -63,6 +63,8 @@ export interface ChunkRow {
 export interface MemoryFactRow {
   id: string;
   agentId: string | null;
+  /** Whose alone it is: a subject; null for what is of the whole tenant. */
+  userId: string | null;
   key: string;
   value: string;
   source: string | null;
@@ -602,13 +604,13 @@ export interface RelationalDriver {
   deleteAgent(context: RequestContext, id: string): Promise<AgentRow>;
 
   /**
-   * Remembers a value under a key, in the place of what is there: one fact for each (tenant, agent, key). A fact that it supersedes holds no longer than until this one begins, or now.
-   * @throws CodedError `NOT_FOUND` where there is no such agent, or no such fact to supersede
+   * Remembers a value under a key, in the place of what is there: one fact for each (tenant, agent, user, key). A fact that it supersedes holds no longer than until this one begins, or now.
+   * @throws CodedError `NOT_FOUND` where there is no such agent, or no such fact to supersede; `BAD_USER_INPUT` where that one is another user's, or everybody's
    */
   rememberFact(
     context: RequestContext,
     fact: Pick<MemoryFactRow, 'agentId' | 'key' | 'value' | 'source'> &
-      Partial<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>>,
+      Partial<Pick<MemoryFactRow, 'userId' | 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>>,
   ): Promise<MemoryFactRow>;
   forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
 

@@ -1,5 +1,7 @@
 /** Checks on texts that callers send. */
-import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
+import { missingScopes, seesEveryUser, type EveryUsers } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from './bounds.ts';
 
 // Matches only surrogates that are not half of a pair.
@@ -37,4 +39,25 @@ export function checkMediaType(name: string, value: string): string {
   if (!MEDIA_TYPE.test(value))
     throw badUserInput(`\`${name}\` is not a media type; write one such as \`text/markdown\`.`);
   return value;
+}
+
+/**
+ * Whose something is to be: the caller's own, or whose he says where he may see everybody's.
+ * @param scope that shows those of all users
+ * @param doing what he may not do without it, as a sentence has it
+ * @throws CodedError `FORBIDDEN`
+ */
+export function userOf(
+  { principal }: RequestContext,
+  userId: string | null | undefined,
+  scope: EveryUsers,
+  doing: string,
+): string {
+  if (userId == null || userId === principal.subject) return principal.subject;
+  if (!seesEveryUser(principal, scope))
+    throw forbidden(`The caller may not ${doing} of other users.`, {
+      hint: `Leave \`userId\` out. ${missingScopes(`the scope ${scope}`)}`,
+    });
+  if (userId.startsWith('system:')) throw badUserInput('`userId` must not begin with `system:`: no user does.');
+  return checkName('userId', userId);
 }

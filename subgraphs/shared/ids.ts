@@ -53,9 +53,9 @@ export const entityId = (tenantId: string, kind: string, name: string): string =
 /** The id of a document: its source names it within a tenant. */
 export const documentId = (tenantId: string, source: string): string => derivedId('Document', tenantId, source);
 
-/** The id of a remembered fact: its key names it within an agent's memory, or the tenant's own (null). */
-export const memoryFactId = (tenantId: string, agentId: string | null, key: string): string =>
-  derivedId('MemoryFact', tenantId, agentId ?? '', key);
+/** The id of a remembered fact: its key names it within an agent's memory, or the tenant's own (null), and there within what is of one user. */
+export const memoryFactId = (tenantId: string, agentId: string | null, key: string, userId: string | null): string =>
+  derivedId('MemoryFact', tenantId, agentId ?? '', key, ...(userId === null ? [] : [userId]));
 
 /** True where `id` has the form of an id of `type`; ids of other types are simply not found. */
 export const isIdOf = (type: IdType, id: string): boolean =>

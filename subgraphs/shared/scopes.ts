@@ -10,6 +10,7 @@ export const SCOPES = {
   'agents:write': 'create, change and delete agents',
   'documents:write': 'write and delete documents',
   'memory:write': 'remember and forget facts, and write conversations of his own',
+  'memory:all': 'read the facts of all users of the tenant, and with `memory:write` remember and forget them too',
   'sessions:all': 'read the conversations of all users of the tenant, and with `memory:write` write them too',
   'artifacts:write': 'record what runs have made',
   'objects:write': 'upload, write and delete objects',
@@ -32,9 +33,12 @@ export type Scope = keyof typeof SCOPES;
 /** What a scope may be made of (RFC 6749, section 3.3). */
 export const SCOPE_FORM = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
 
-/** Whether a caller sees what belongs to other users of the tenant; everybody sees his own. */
-export const seesEveryUser = ({ scopes, system }: Principal): boolean =>
-  system === true || scopes.includes('sessions:all' satisfies Scope);
+/** What may be one user's and not the whole tenant's, and the scope that shows everybody's. */
+export type EveryUsers = Extract<Scope, 'memory:all' | 'sessions:all'>;
+
+/** Whether a caller sees what of a kind belongs to other users of the tenant; everybody sees his own. */
+export const seesEveryUser = ({ scopes, system }: Principal, of: EveryUsers): boolean =>
+  system === true || scopes.includes(of);
 
 export const ALL_SCOPES: readonly Scope[] = Object.freeze(Object.keys(SCOPES) as Scope[]);
 

@@ -1,8 +1,10 @@
 /** Checks what callers send: texts, ids, filters. */
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import { seesEveryUser } from '#subgraphs/shared/scopes.ts';
 import type { IdFilterShape, MetadataFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { VECTOR } from './bounds.ts';
 import type { ChunkColumn } from './driver.ts';
@@ -92,11 +94,18 @@ export function checkFilter(
 }
 
 /**
- * A filter of remembered facts as drivers take it: there a fact is a document of one chunk, which has the fact's id.
+ * A filter of remembered facts as drivers take it, which lets through what is of everybody, and what is the caller's own: there a fact is a
+ * document of one chunk, which has the fact's id, and for a source the user whose alone it is.
  * @throws CodedError `BAD_USER_INPUT`
  */
-export const checkFactFilter = (where: FactFilterShape | null | undefined): Condition | undefined =>
-  parseFilter({ ...RULES, columns: { documentId: 'scalar' }, formerly: { id: 'documentId' } }, where);
+export function checkFactFilter(
+  { principal }: RequestContext,
+  where: FactFilterShape | null | undefined,
+): Condition | undefined {
+  const filter = parseFilter({ ...RULES, columns: { documentId: 'scalar' }, formerly: { id: 'documentId' } }, where);
+  if (seesEveryUser(principal, 'memory:all')) return filter;
+  return bothOf(filter, { kind: 'in', column: 'source', values: ['', principal.subject] });
+}
 
 /** What lets through what both do. */
 export const bothOf = (filter: Condition | undefined, other: Condition): Condition =>

@@ -22,8 +22,9 @@ export interface RelationalUnderTest extends AsyncDisposable {
   driver: RelationalDriver;
 }
 
-const as = (tenantId: string): RequestContext =>
-  createRequestContext({ tenantId, subject: `${tenantId}-user`, roles: [], scopes: [] });
+const asUser = (tenantId: string, subject: string): RequestContext =>
+  createRequestContext({ tenantId, subject, roles: [], scopes: [] });
+const as = (tenantId: string): RequestContext => asUser(tenantId, `${tenantId}-user`);
 const system = (): RequestContext =>
   createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
 
@@ -389,6 +390,29 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await driver.completeOutbox(system(), tombstones)).toBe(1);
         expect(await driver.knownDocuments(as(tenant), 'VECTOR', [fact.id])).toEqual([]);
         expect(await driver.indexing(as(tenant), [fact.id])).toEqual([]);
+      });
+
+      test('of all users go with their agent, whoever deletes it, and leave the vector store', async () => {
+        const tenant = newTenant();
+        const agent = await agentOf(tenant);
+        const facts = await Promise.all(
+          ['ann', 'ben', null].map(
+            (userId) =>
+            driver.rememberFact(asUser(tenant, userId ?? 'carl'), { agentId: agent.id, userId, key: 'k', value: 'v', source: null }), // prettier-ignore
+          ),
+        );
+        const ids = facts.map(({ id }) => id);
+        expect(new Set(ids).size).toBe(3);
+        const delivered = await claim(ids);
+        expect(delivered.map(({ content }) => content!.source).sort()).toEqual(['', 'ann', 'ben']);
+        await driver.completeOutbox(system(), delivered);
+        expect(await driver.knownDocuments(asUser(tenant, 'ben'), 'VECTOR', ids)).toEqual(expect.arrayContaining(ids));
+        await driver.deleteAgent(asUser(tenant, 'carl'), agent.id);
+        const order = parseOrder(MODELS.MemoryFact as Model, []);
+        for (const user of ['ann', 'ben'])
+          expect(await driver.list(asUser(tenant, user), 'MemoryFact', { where: undefined, order, after: undefined, limit: 100 })).toEqual([]); // prettier-ignore
+        const gone = await claim(ids);
+        expect(gone.map(({ operation }) => operation)).toEqual(['DELETE', 'DELETE', 'DELETE']);
       });
 
       test('go with their agent, those of others stay, and one that was remembered meanwhile goes too', async () => {

@@ -38,10 +38,11 @@ const NEAR = `query($query: String!, $minScore: Float, $where: SimilarMemoryFact
   }
 }`;
 
-const asDocument = (id: string, key: string, value: string) => ({
+/** @param user whose alone it is; everybody's where it is empty */
+const asDocument = (id: string, key: string, value: string, user = '') => ({
   documentId: id,
   title: key,
-  source: '',
+  source: user,
   mediaType: '',
   chunks: [{ id, text: value }],
 });
@@ -54,8 +55,8 @@ export function testVectorFacts(name: string, open: () => Promise<FactStoreUnder
     let other: Subgraph;
     const models: { embedder: Embedder; close(): Promise<void> }[] = [];
 
-    const as = (tenantId: string, system = false): RequestContext =>
-      createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [], system });
+    const as = (tenantId: string, system = false, subject = 'test', scopes: string[] = []): RequestContext =>
+      createRequestContext({ tenantId, subject, roles: [], scopes, system });
     const ask = async (query: string, variables: object = {}, context = as('a', true), on = vector) => {
       const answer = await execute({
         schema: on.schema,
@@ -142,6 +143,35 @@ export function testVectorFacts(name: string, open: () => Promise<FactStoreUnder
       // What is the gateway's own is nobody else's.
       const { errors } = await ask(REMOVE, { kind: 'MEMORY_FACT', ids: theirs }, as('b'));
       expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+    });
+
+    test("of one user are ranked for him alone, and for whoever may see everybody's", async () => {
+      // What has a meaning nobody else's has, and what is like everybody's: neither takes a place of theirs, nor is it counted.
+      const users = ['ann', 'ben', "o'neil, müller\\", 'ANN', 'an'];
+      const documents = users.map((user, at) => asDocument(`mem_u${at}`, 'the user', `The user ${user} likes figs from Smyrna.`, user)); // prettier-ignore
+      await dataOf(INDEX, { kind: 'MEMORY_FACT', documents }, as('u', true));
+      await dataOf(INDEX, { kind: 'MEMORY_FACT', documents: [asDocument('mem_all', 'the user', 'Nobody here likes figs.')] }, as('u', true)); // prettier-ignore
+      const counted = 'query($q: String!) { similarMemoryFacts(query: $q, first: 1) { totalCount nodes { id } pageInfo { hasNextPage } } }'; // prettier-ignore
+      for (const [at, user] of users.entries()) {
+        const context = as('u', false, user);
+        expect((await near('figs from Smyrna', {}, context)).sort()).toEqual(['mem_all', `mem_u${at}`]);
+        expect((await dataOf(counted, { q: 'figs' }, context)).similarMemoryFacts.totalCount).toBe(2);
+        const [other] = [`mem_u${(at + 1) % users.length}`];
+        for (const where of [
+          { id: { eq: other } },
+          { or: [{ id: { eq: other } }] },
+          { not: { id: { in: ['mem_all', `mem_u${at}`] } } },
+        ])
+          // prettier-ignore
+          expect(await near('figs from Smyrna', { where }, context)).toEqual([]);
+        expect(await near('"Smyrna"', {}, context)).toEqual([`mem_u${at}`]);
+      }
+      expect(await near('figs from Smyrna', {}, as('u', false, 'nobody'))).toEqual(['mem_all']);
+      expect((await dataOf(counted, { q: 'figs' }, as('u', false, 'nobody'))).similarMemoryFacts).toEqual({ totalCount: 1, nodes: [{ id: 'mem_all' }], pageInfo: { hasNextPage: false } }); // prettier-ignore
+      expect(await near('figs from Smyrna', {}, as('u', false, 'nobody', ['sessions:all', 'memory:write']))).toEqual(['mem_all']); // prettier-ignore
+      expect(await near('figs from Smyrna', {}, as('u', false, 'helpdesk', ['memory:all']))).toHaveLength(6);
+      expect(await near('figs from Smyrna', {}, as('a', false, 'ann'))).not.toContain('mem_u0');
+      await dataOf(REMOVE, { kind: 'MEMORY_FACT', ids: [...users.map((_, at) => `mem_u${at}`), 'mem_all'] }, as('u', true)); // prettier-ignore
     });
 
     test('change with their values, and are gone when they are removed, documents being left alone', async () => {

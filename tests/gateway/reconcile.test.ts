@@ -258,11 +258,11 @@ test('a tombstone yields to a writer who brings the document back', async () => 
 });
 
 test('finds and mends what the vector store has otherwise of remembered facts', async () => {
-  const remember = async (tenantId: string, key: string): Promise<string> => {
+  const remember = async (tenantId: string, key: string, userId: string | null = null): Promise<string> => {
     const { rememberFact } = await call<{ rememberFact: { fact: { id: string } } }>(
       'relational',
       parse('mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }'),
-      { input: { key, value: `What ${tenantId} knows of ${key}.` } },
+      { input: { key, value: `What ${tenantId} knows of ${key}.`, userId } },
       tenantId,
     );
     return rememberFact.fact.id;
@@ -270,31 +270,36 @@ test('finds and mends what the vector store has otherwise of remembered facts', 
   const facts: string[] = [];
   for (const tenantId of TENANTS)
     for (const key of ['missing', 'stale', 'gone', 'pending', 'kept']) facts.push(await remember(tenantId, key));
+  const whose = await remember('acme', 'whose', 'ann');
   await delivered(server);
   const [missing, stale, gone, pending] = facts as [string, string, string, string];
-  expect(await run()).toMatchObject({ report: { facts: 10, found: 0 }, found: [] });
+  expect(await run()).toMatchObject({ report: { facts: 11, found: 0 }, found: [] });
 
   expect(await sql('DELETE FROM vector.chunks WHERE document_id = $1', [missing])).toBe(1);
   expect(await sql(`UPDATE vector.chunks SET content_hash = 'older' WHERE document_id = $1`, [stale])).toBe(1);
   // Lost behind the outbox's back, as by a copy of before that was put back.
   expect(await sql('DELETE FROM relational.outbox WHERE document_id = $1', [gone])).toBe(1);
   expect(await sql('DELETE FROM relational.memory_facts WHERE id = $1', [gone])).toBe(1);
+  // A user's, which is everybody's there.
+  expect(await sql(`UPDATE vector.chunks SET source = '' WHERE document_id = $1 AND source = 'ann'`, [whose])).toBe(1);
   // No difference: it is on its way.
   await sql('DELETE FROM vector.chunks WHERE document_id = $1', [pending]);
   await sql(`UPDATE relational.outbox SET state = 'FAILED', next_attempt_at = now() + interval '1 hour' WHERE document_id = $1`, [pending]); // prettier-ignore
   const planted = [
     `acme VECTOR DIFFERS ${missing}`,
     `acme VECTOR DIFFERS ${stale}`,
+    `acme VECTOR DIFFERS ${whose}`,
     `acme VECTOR ORPHAN ${gone}`,
   ].sort();
   expect((await run()).found).toEqual(planted);
-  expect(await run(true)).toMatchObject({ report: { facts: 9, found: 3, redelivered: 3 }, found: planted });
+  expect(await run(true)).toMatchObject({ report: { facts: 10, found: 4, redelivered: 4 }, found: planted });
   await delivered(server, 1);
   expect((await run()).found).toEqual([]);
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [gone])).toBe(0);
   await sql(`UPDATE relational.outbox SET next_attempt_at = now() WHERE document_id = $1`, [pending]);
   await delivered(server);
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = ANY($1)', [facts])).toBe(9);
+  expect(await sql(`SELECT FROM vector.chunks WHERE document_id = $1 AND source = 'ann'`, [whose])).toBe(1);
 });
 
 /** Makes a document one that an older version cut: in two chunks, the second of which is of a fence that took all behind it. */

@@ -207,10 +207,18 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         nullable: true,
         filterable: true,
       },
+      userId: {
+        column: 'user_id',
+        type: 'text',
+        description:
+          "Whose alone it is: the subject of a user's token, or what whoever remembered it for him calls him; null for what everybody of the tenant reads.",
+        nullable: true,
+        filterable: true,
+      },
       key: {
         column: 'key',
         type: 'text',
-        description: "What the fact is about; unique within the agent's memory.",
+        description: "What the fact is about; unique within the agent's memory, and there within what is of one user.",
         ...both,
       },
       value: { column: 'value', type: 'text', description: 'What is remembered.', filterable: true },

@@ -48,7 +48,8 @@ export function addAgents(parts: SchemaParts): void {
     (t) => ({
       shares: sharesField(t, parts, 'Agent'),
       memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, {
-        description: 'What is in its memory.',
+        description:
+          "What is in its memory: of what is one user's own, the caller's, or everybody's with the scope `memory:all`.",
         back: 'agent',
         keyOf: ({ id }) => id,
       }),

@@ -5,7 +5,7 @@ import type { MemoryFactRow } from '../driver.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkId, memoryFactId } from '#subgraphs/shared/ids.ts';
-import { checkName, checkText, optionalText } from '../input.ts';
+import { checkName, checkText, optionalText, userOf } from '../input.ts';
 import { checkRun, entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { waitedFields, waiting, waitInputs, type Waited, type WaitInput } from './indexing.ts';
 import { addMutation } from './mutation.ts';
@@ -15,8 +15,8 @@ export function addMemory(parts: SchemaParts): void {
   entityType(
     parts,
     'MemoryFact',
-    "One thing that is remembered under a key, in an agent's memory or in the tenant's own.",
-    ['id', 'key', 'value', 'source', 'validFrom', 'validUntil', 'createdAt', 'updatedAt'],
+    "One thing that is remembered under a key, in an agent's memory or in the tenant's own. Where it is one user's (`userId`), he alone sees it, and whoever has the scope `memory:all`.",
+    ['id', 'userId', 'key', 'value', 'source', 'validFrom', 'validUntil', 'createdAt', 'updatedAt'],
     (t) => ({
       agent: t.field({
         type: types.Agent,
@@ -48,6 +48,8 @@ export function addMemory(parts: SchemaParts): void {
     value: string;
     source?: string | null;
     agentId?: string | null;
+    own?: boolean | null;
+    userId?: string | null;
     runId?: string | null;
     validFrom?: Date | null;
     validUntil?: Date | null;
@@ -65,6 +67,13 @@ export function addMemory(parts: SchemaParts): void {
       value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
       source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
       agentId: t.id({ description: "The agent whose memory it goes to; the tenant's own when absent." }),
+      own: t.boolean({
+        description: "Whether it is the caller's own, which no other user sees; everybody's of the tenant when absent.",
+      }),
+      userId: t.string({
+        description:
+          "Whose alone it is, in the place of `own`: the caller's subject, or another user's with the scope `memory:all`. At most 512 characters.",
+      }),
       runId: t.id({ description: 'The run that writes it.' }),
       validFrom: t.field({ type: 'DateTime', description: 'From when on it holds.' }),
       validUntil: t.field({
@@ -87,12 +96,13 @@ export function addMemory(parts: SchemaParts): void {
       }),
       ...waitedFields(t, parts),
     }),
-    run: async ({ key, value, source, agentId, waitFor, timeoutMs, ...more }, context) => {
+    run: async ({ key, value, source, agentId, own, userId, waitFor, timeoutMs, ...more }, context) => {
       const wait = waiting(parts, context, { waitFor, timeoutMs });
       if (agentId != null) checkId('Agent', agentId);
-      const history = await checkHistory(parts, context, more, { agentId: agentId ?? null, key });
+      const of = { agentId: agentId ?? null, userId: ownerOf(context, own, userId) };
+      const history = await checkHistory(parts, context, more, { ...of, key });
       const fact = await driver().rememberFact(context, {
-        agentId: agentId ?? null,
+        ...of,
         key: checkName('key', key),
         value: checkText('value', value, { max: RELATIONAL.valueCharacters, blank: true }),
         source: optionalText('source', source, 512),
@@ -121,6 +131,23 @@ export function addMemory(parts: SchemaParts): void {
   });
 }
 
+/**
+ * Whose alone a fact is to be; null for everybody's.
+ * @throws CodedError `FORBIDDEN` for another user's without the scope `memory:all`, `BAD_USER_INPUT`
+ */
+function ownerOf(
+  context: RequestContext,
+  own: boolean | null | undefined,
+  userId: string | null | undefined,
+): string | null {
+  if (own !== true && userId == null) return null;
+  if (own != null && userId != null)
+    throw badUserInput('`own` and `userId` say the same in two ways.', {
+      hint: "Say `own: true` of what is the caller's own, or `userId` of what is a user's.",
+    });
+  return checkName('userId', userOf(context, userId, 'memory:all', 'remember facts'));
+}
+
 interface History {
   readonly runId?: string | null;
   readonly validFrom?: Date | null;
@@ -133,13 +160,13 @@ async function checkHistory(
   parts: SchemaParts,
   context: RequestContext,
   { runId, validFrom = null, validUntil = null, supersedes = null }: History,
-  { agentId, key }: Pick<MemoryFactRow, 'agentId' | 'key'>,
+  { agentId, key, userId }: Pick<MemoryFactRow, 'agentId' | 'key' | 'userId'>,
 ): Promise<Pick<MemoryFactRow, 'runId' | 'validFrom' | 'validUntil' | 'supersedesId'>> {
   if (validFrom !== null && validUntil !== null && validUntil <= validFrom)
     throw badUserInput('`validUntil` is not behind `validFrom`.', { hint: 'Leave one of them out, or exchange them.' });
   if (supersedes !== null) {
     checkId('MemoryFact', supersedes);
-    if (supersedes === memoryFactId(context.principal.tenantId, agentId, key))
+    if (supersedes === memoryFactId(context.principal.tenantId, agentId, key, userId))
       throw badUserInput('A fact cannot supersede itself.', {
         hint: 'Leave `supersedes` out: remembering a key again replaces its value. Or remember it under another key.',
       });

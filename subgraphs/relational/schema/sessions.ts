@@ -6,8 +6,8 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { jsonObject } from '../documents/input.ts';
 import { MESSAGE_ROLES, type MessageRow, type SessionRow } from '../driver.ts';
-import { optionalText } from '../input.ts';
-import { checkIdempotencyKey, checkMessages, userOf, type MessageInput } from '../sessions/input.ts';
+import { optionalText, userOf } from '../input.ts';
+import { checkIdempotencyKey, checkMessages, type MessageInput } from '../sessions/input.ts';
 import {
   columnFields,
   belongingType,
@@ -136,7 +136,7 @@ function addSessionMutations(parts: SchemaParts): void {
       if (agentId != null) checkId('Agent', agentId);
       const session = await driver().createSession(context, {
         agentId: agentId ?? null,
-        userId: userOf(context, userId),
+        userId: userOf(context, userId, 'sessions:all', 'begin sessions'),
         title: optionalText('title', title, RELATIONAL.nameCharacters),
         metadata: metadata == null ? null : jsonObject('metadata', metadata),
         idempotencyKey: checkIdempotencyKey(idempotencyKey),

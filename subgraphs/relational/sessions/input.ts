@@ -1,14 +1,12 @@
 /** What may be said of sessions and their messages, checked before a store is touched. */
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
-import { missingScopes, seesEveryUser } from '#subgraphs/shared/scopes.ts';
 import { estimateTokens } from '#subgraphs/shared/tokens.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { jsonObject } from '../documents/input.ts';
 import type { MessageRole, NewMessage } from '../driver.ts';
-import { checkName, checkText, optionalText } from '../input.ts';
+import { checkText, optionalText } from '../input.ts';
 
 export interface MessageInput {
   role: MessageRole;
@@ -62,20 +60,6 @@ function checkMessage(
     toolCallId: optionalText(`${at}.toolCallId`, toolCallId, RELATIONAL.nameCharacters),
     metadata: jsonObject(`${at}.metadata`, metadata),
   };
-}
-
-/**
- * Whose a session is to be: the caller's own, or whose he says where he may see everybody's.
- * @throws CodedError `FORBIDDEN`
- */
-export function userOf({ principal }: RequestContext, userId: string | null | undefined): string {
-  if (userId == null || userId === principal.subject) return principal.subject;
-  if (!seesEveryUser(principal))
-    throw forbidden('The caller may not begin sessions of other users.', {
-      hint: `Leave \`userId\` out. ${missingScopes('the scope sessions:all')}`,
-    });
-  if (userId.startsWith('system:')) throw badUserInput('`userId` must not begin with `system:`: no user does.');
-  return checkName('userId', userId);
 }
 
 /** @throws CodedError `BAD_USER_INPUT` */

@@ -57,7 +57,8 @@ export interface ReadOptions {
 /** Whose data a caller sees where it is a user's and not the whole tenant's: policies of such tables go by these. */
 const SETTINGS: PoolOptions['settings'] = {
   'app.subject': ({ subject }: Principal) => subject,
-  'app.every_subject': (caller: Principal) => (seesEveryUser(caller) ? 'on' : ''),
+  'app.every_subject': (caller: Principal) => (seesEveryUser(caller, 'sessions:all') ? 'on' : ''),
+  'app.every_memory': (caller: Principal) => (seesEveryUser(caller, 'memory:all') ? 'on' : ''),
 };
 
 export class Postgres {

@@ -35,7 +35,7 @@ export function addSimilarMemoryFacts(
   });
   addNearRanking(subgraph, {
     field: 'similarMemoryFacts',
-    description: `The remembered facts nearest to a query by meaning, by key and value together, the nearest first. At most ${VECTOR.rankedDocuments.toLocaleString('en')} in all pages. \`memoryFacts\` has the same as \`where: { similarTo }\` and \`orderBy: [{ field: SIMILARITY }]\`, beside its other conditions, such as whose memory and since when.`,
+    description: `The remembered facts nearest to a query by meaning, by key and value together, the nearest first. At most ${VECTOR.rankedDocuments.toLocaleString('en')} in all pages. \`memoryFacts\` has the same as \`where: { similarTo }\` and \`orderBy: [{ field: SIMILARITY }]\`, beside its other conditions, such as whose memory and since when. Of what is one user's own, the caller's, or everybody's with the scope \`memory:all\`.`,
     prefix: 'SimilarMemoryFact',
     node: MemoryFact,
     item: 'fact',
@@ -45,6 +45,6 @@ export function addSimilarMemoryFacts(
     Filter,
     filtered: 'Which facts are ranked; all when absent.',
     by: 'id',
-    page: (args, context) => loaders(context).nearFacts.page(checkNearFacts(args)),
+    page: (args, context) => loaders(context).nearFacts.page(checkNearFacts(context, args)),
   });
 }

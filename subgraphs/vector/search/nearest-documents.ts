@@ -57,8 +57,8 @@ export const checkNearDocuments = (args: NearArguments<SearchFilterShape>): Near
   checkNear('similarDocuments', args, checkFilter(args.where));
 
 /** @throws CodedError `BAD_USER_INPUT` */
-export const checkNearFacts = (args: NearArguments<FactFilterShape>): NearDocumentsRequest =>
-  checkNear('similarMemoryFacts', args, checkFactFilter(args.where));
+export const checkNearFacts = (context: RequestContext, args: NearArguments<FactFilterShape>): NearDocumentsRequest =>
+  checkNear('similarMemoryFacts', args, checkFactFilter(context, args.where));
 
 function checkNear(field: string, args: NearArguments<unknown>, filter: Condition | undefined): NearDocumentsRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();

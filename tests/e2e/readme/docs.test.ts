@@ -432,6 +432,14 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /^mutation RememberMine/,
+    'graphql',
+    async ({ text }) => {
+      const { rememberFact } = (await asked(text)) as { rememberFact: { fact: { userId: string } } };
+      expect(rememberFact.fact.userId).toBe('developer');
+    },
+  ],
+  [
     /^mutation BeginSession/,
     'graphql',
     async ({ text }) => {

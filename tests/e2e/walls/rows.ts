@@ -74,7 +74,7 @@ export async function connectAsApplication(database: pg.Client, url: string): Pr
       try {
         if (tenant !== undefined)
           await client.query(
-            `SELECT set_config('app.tenant_id', $1, true), set_config('app.every_subject', 'on', true)`,
+            `SELECT set_config('app.tenant_id', $1, true), set_config('app.every_subject', 'on', true), set_config('app.every_memory', 'on', true)`,
             [tenant],
           );
         return await client.query(sql, values);

@@ -234,6 +234,8 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}`),
       input(`key: ${literal(`${w.name} other key`)}, value: ${literal(word)}, runId: ${literal(w.run)}`),
       input(`key: ${literal(`${w.name} other key`)}, value: ${literal(word)}, supersedes: ${literal(w.fact)}`),
+      input(`key: ${literal(`${w.name} own key`)}, value: ${literal(word)}, own: true`),
+      input(`key: ${literal(`${w.name} own key`)}, value: ${literal(word)}, userId: ${literal(`of ${w.name}`)}`),
       input(
         `key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
       ),

@@ -177,6 +177,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
   const remember = `mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }`;
   const formerly = { key: `${name} key of before`, value: word, source: word, agentId: agent.id };
   const supersedes = await idOf(remember, 'fact.id', { input: formerly });
+  await ask(remember, { input: { key: `${name} own key`, value: word, own: true } });
   // What it was, with all that may be said of a fact.
   await ask(remember, {
     input: {

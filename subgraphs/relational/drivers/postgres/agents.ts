@@ -89,6 +89,8 @@ export async function deleteAgent(postgres: Postgres, context: RequestContext, i
   return await postgres.transaction(context, async (tx) => {
     // Locked first: then nothing more is remembered for it, and all that was is found, and told to be gone.
     await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${id} FOR UPDATE`));
+    // Of all users, whoever deletes it: their facts go with the agent, and the vector store is told.
+    await tx.query(statement(sql`SELECT set_config('app.every_memory', 'on', true)`));
     await tx.query(
       statement(sql`
         WITH gone AS (DELETE FROM relational.memory_facts WHERE agent_id = ${id} RETURNING id)

@@ -89,11 +89,18 @@ async function loadFacts(tx: Transaction, ids: readonly string[]): Promise<Outbo
     statement(sql<MemoryFactRow & { tenantId: string }>`
       SELECT ${selection('MemoryFact')}, tenant_id AS "tenantId" FROM relational.memory_facts WHERE id = ANY(${ids}::text[])`),
   );
-  return facts.map(({ id, tenantId, key, value, createdAt }) => ({
+  return facts.map(({ id, tenantId, userId, key, value, createdAt }) => ({
     ...NOTHING,
     ...{ id, tenantId, title: key, createdAt },
-    // What may change without the text, such as its source, is asked of this store alone.
-    ...{ source: '', collection: DEFAULT_COLLECTION, mediaType: '', contentHash: '', metadata: {}, objectKey: null },
+    // Its source may change without the text, and is asked of this store alone. In its place is whose it is, which never does.
+    ...{
+      source: userId ?? '',
+      collection: DEFAULT_COLLECTION,
+      mediaType: '',
+      contentHash: '',
+      metadata: {},
+      objectKey: null,
+    },
     chunks: [{ id, documentId: id, index: 0, text: value }],
   }));
 }

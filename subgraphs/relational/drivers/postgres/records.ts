@@ -1,7 +1,7 @@
 /** Memory, artifacts and usage. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict } from '#subgraphs/shared/errors.ts';
+import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
 import { derivedId, memoryFactId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type { ArtifactRow, IndexedStore, MemoryFactRow, RelationalDriver, UsageRecordRow } from '../../driver.ts';
@@ -17,21 +17,21 @@ export async function rememberFact(
   context: RequestContext,
   { agentId, key, value, source, ...more }: Parameters<RelationalDriver['rememberFact']>[1],
 ): Promise<MemoryFactRow> {
-  const { runId = null, validFrom = null, validUntil = null, supersedesId = null } = more;
-  const id = memoryFactId(context.principal.tenantId, agentId, key);
+  const { userId = null, runId = null, validFrom = null, validUntil = null, supersedesId = null } = more;
+  const id = memoryFactId(context.principal.tenantId, agentId, key, userId);
   return await postgres.transaction(context, async (tx) => {
     if (agentId !== null) {
       // Locked, so that the agent cannot go before the fact that refers to it is there.
       const found = await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${agentId} FOR KEY SHARE`));
       if (found.length === 0) throw noSuch('Agent', agentId);
     }
-    if (supersedesId !== null) await supersede(tx, id, supersedesId, validFrom);
+    if (supersedesId !== null) await supersede(tx, { id, userId }, supersedesId, validFrom);
     const [row] = await tx.query(
       rowsOf(
         'MemoryFact',
         sql`
-          INSERT INTO relational.memory_facts (id, agent_id, key, value, source, run_id, valid_from, valid_until, supersedes_id)
-          VALUES (${id}, ${agentId}, ${key}, ${value}, ${source}, ${runId}, ${validFrom}, ${validUntil}, ${supersedesId})
+          INSERT INTO relational.memory_facts (id, agent_id, user_id, key, value, source, run_id, valid_from, valid_until, supersedes_id)
+          VALUES (${id}, ${agentId}, ${userId}, ${key}, ${value}, ${source}, ${runId}, ${validFrom}, ${validUntil}, ${supersedesId})
           ON CONFLICT (tenant_id, id) DO UPDATE
           SET value = excluded.value, source = excluded.source, run_id = excluded.run_id, valid_from = excluded.valid_from,
               valid_until = excluded.valid_until, supersedes_id = COALESCE(excluded.supersedes_id, memory_facts.supersedes_id), updated_at = now()
@@ -44,7 +44,7 @@ export async function rememberFact(
         action: 'memory.remember',
         subjectType: 'MemoryFact',
         subjectId: id,
-        details: { key, ...(supersedesId === null ? {} : { supersedes: supersedesId }) },
+        details: { ...audited({ userId, key }), ...(supersedesId === null ? {} : { supersedes: supersedesId }) },
       },
     ]);
     return row!;
@@ -52,12 +52,26 @@ export async function rememberFact(
 }
 
 /** Ends a fact whose place another takes. Both are locked in the order of their ids, so that two that take each other's place do not wait for ever. */
-async function supersede(tx: Transaction, by: string, id: string, from: Date | null): Promise<void> {
+async function supersede(
+  tx: Transaction,
+  by: Pick<MemoryFactRow, 'id' | 'userId'>,
+  id: string,
+  from: Date | null,
+): Promise<void> {
   const locked = await tx.query(
-    statement(sql<{ id: string }>`
-      SELECT id FROM relational.memory_facts WHERE id = ANY(${[by, id]}::text[]) ORDER BY id FOR UPDATE`),
+    statement(sql<Pick<MemoryFactRow, 'id' | 'userId'>>`
+      SELECT id, user_id AS "userId" FROM relational.memory_facts WHERE id = ANY(${[by.id, id]}::text[]) ORDER BY id FOR UPDATE`),
   );
-  if (!locked.some((fact) => fact.id === id)) throw noSuch('MemoryFact', id);
+  const before = locked.find((fact) => fact.id === id);
+  if (before === undefined) throw noSuch('MemoryFact', id);
+  // Of what ends, those must see the end who saw it; and of what is a user's, nobody else is told.
+  if (before.userId !== by.userId)
+    throw badUserInput(
+      "A fact takes the place of one of the same user's, and one of everybody's of one of everybody's.",
+      {
+        hint: 'Say `userId` or `own` as of the fact that it supersedes, or leave `supersedes` out.',
+      },
+    );
   await tx.query(
     statement(sql`
       UPDATE relational.memory_facts SET valid_until = LEAST(valid_until, COALESCE(${from}::timestamptz, now())), updated_at = now()
@@ -76,11 +90,15 @@ export async function forgetFact(postgres: Postgres, context: RequestContext, id
     if (row === undefined) throw noSuch('MemoryFact', id);
     await tx.query(statement(bumpOutbox('DELETE', [{ id, objectKey: null }], FACT_STORES)));
     await audit(tx, context, [
-      { action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } },
+      { action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: audited(row) },
     ]);
     return row;
   });
 }
+
+/** Whoever reads the audit log learns whose a user's fact was, and not what of. */
+const audited = ({ userId, key }: Pick<MemoryFactRow, 'userId' | 'key'>): { [name: string]: string } =>
+  userId === null ? { key } : { userId };
 
 export async function createArtifact(
   postgres: Postgres,

@@ -33,7 +33,7 @@ export function ofCaller(
   model: ModelName,
   where: Condition | undefined,
 ): Condition | undefined {
-  if (!OWNED.includes(model) || seesEveryUser(principal)) return where;
+  if (!OWNED.includes(model) || seesEveryUser(principal, 'sessions:all')) return where;
   const own: Condition = { kind: 'compare', column: 'userId', operator: '=', value: principal.subject };
   return where === undefined ? own : { kind: 'and', of: [own, where] };
 }
