@@ -5,8 +5,10 @@ import tseslint from 'typescript-eslint';
 const globals = Object.fromEntries(
   [
     'AbortController',
+    'AbortSignal',
     'Buffer',
     'URL',
+    'URLSearchParams',
     'WebAssembly',
     'clearInterval',
     'clearTimeout',
