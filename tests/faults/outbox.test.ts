@@ -113,12 +113,15 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
       expect(report.skipped).toEqual({});
       return found;
     };
-    const here = async (): Promise<{ pending: number; failed: number; done: number }> => {
-      const indexer = startIndexer({ clients: stores.clients, log: { warn: () => undefined } });
+    /** Delivers what is due; `told` is what an operator reads of it in the log. */
+    const here = async (): Promise<{ pending: number; failed: number; done: number; told: object[] }> => {
+      const told: object[] = [];
+      const indexer = startIndexer({ clients: stores.clients, log: { warn: (details) => told.push(details) } });
       await indexer.idle().finally(() => indexer.close());
-      return await systemCalls(stores.clients, stop.signal)<{
+      const { outboxStatus } = await systemCalls(stores.clients, stop.signal)<{
         outboxStatus: { pending: number; failed: number; done: number };
-      }>('relational', parse('{ outboxStatus { pending failed done } }'), {}).then(({ outboxStatus }) => outboxStatus);
+      }>('relational', parse('{ outboxStatus { pending failed done } }'), {});
+      return { ...outboxStatus, told };
     };
 
     const STEPS = [
@@ -138,7 +141,7 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
         expect(await deliver(step), step).toBeNull();
         await later();
       }
-      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 18 });
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 18, told: [] });
       expect(await differences()).toEqual([]);
     }, 180_000);
 
@@ -152,7 +155,7 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
         expect(await deliver(step), step).toBeNull();
         await later();
       }
-      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 0 });
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 0, told: [] });
       expect(await differences()).toEqual([]);
     }, 120_000);
 
@@ -160,7 +163,7 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
       for (const tenantId of tenants) await upsert(tenantId, 'twice.md', 'Twice.');
       await here();
       await sql(`UPDATE relational.outbox SET state = 'PENDING'`);
-      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 6 });
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 6, told: [] });
       expect(await differences()).toEqual([]);
     });
 
@@ -171,12 +174,16 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
       await write(DELETE, tenants[0]!, { id: documentId(tenants[0]!, 'twice.md') });
       for (let hour = 0; hour < 2; hour++) {
         // The graph alone waits: six documents and one removal.
-        expect(await here()).toMatchObject({ pending: 0, failed: 7 });
+        expect(await here()).toMatchObject({
+          pending: 0,
+          failed: 7,
+          told: [{ store: 'GRAPH', documents: 7, code: 'STORE_UNAVAILABLE' }],
+        });
         await later();
       }
       await proxy.up();
       await later();
-      expect(await here()).toMatchObject({ pending: 0, failed: 0 });
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, told: [] });
       expect(await differences()).toEqual([]);
     }, 120_000);
   },
