@@ -44,8 +44,14 @@ export const NEO4J = bounds('subgraphs/shared/neo4j', 'graph', {
   },
   probeTimeoutMs: { what: 'How long it may take to answer a health probe.', unit: 'ms', default: 1_000 },
   prepareAttempts: {
-    what: 'How often the constraints and indexes are asked for at once, where others create them too.',
+    what: 'How often the constraints and indexes are asked for, where others create them too.',
     unit: 'times',
     default: 10,
   },
+  preparePauseMs: {
+    what: 'The first pause before constraints and indexes are asked for again; it doubles each time.',
+    unit: 'ms',
+    default: 50,
+  },
+  prepareLongestPauseMs: { what: 'The longest of those pauses.', unit: 'ms', default: 2_000 },
 });

@@ -48,6 +48,13 @@ export function toNeo4jError(error: unknown): Error {
   ) {
     return storeUnavailable(STORE, error, ADDRESS);
   }
+  if (/^Neo\.ClientError\.Schema\.\w*AlreadyExists$/.test(code)) {
+    return storeUnavailable(
+      STORE,
+      error,
+      'Something else in the database has the name of one of the constraints or indexes (tributary_…), or is still creating it: wait, or look at SHOW INDEXES and drop what is not ours.',
+    );
+  }
   if (/DeadlockDetected/.test(code))
     return conflict('The write conflicts with another one; try again.', { cause: error });
   if (/^Neo\.TransientError\.|DatabaseUnavailable|ReadOnlyDatabase|NotALeader/.test(code))

@@ -2,6 +2,7 @@
  * One client of Neo4j: managed transactions with retries, cancellation, time limits, and errors in this project's
  * codes.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import neo4j from 'neo4j-driver';
 import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from '../context.ts';
@@ -54,7 +55,7 @@ export class Neo4jClient {
    * seconds.
    */
   #doubtful = false;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: Neo4jOptions, { schema = [], exactIntegers = false }: Neo4jClientOptions = {}) {
     this.#options = options;
@@ -157,13 +158,13 @@ export class Neo4jClient {
 
   /** Ends all connections. Idempotent. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#driver?.close();
     this.#driver = undefined;
   }
 
   #client(): Driver {
-    if (this.#closed) throw new Error('The graph driver is closed.');
+    if (this.#closing.signal.aborted) throw new Error('The graph driver is closed.');
     const { uri, username, password, ...given } = this.#options;
     this.#driver ??= neo4j.driver(uri, currentToken(username, password), {
       maxConnectionPoolSize: given.poolSize ?? NEO4J.poolSize,
@@ -190,7 +191,8 @@ export class Neo4jClient {
       checkNeo4jVersion((await this.#client().getServerInfo({ database: this.#options.database })).agent);
       const session = this.#session();
       try {
-        for (const statement of this.#schema) await persistently(() => session.executeWrite((tx) => tx.run(statement)));
+        for (const statement of this.#schema)
+          await persistently(() => session.executeWrite((tx) => tx.run(statement)), this.#closing.signal);
       } finally {
         await session.close();
       }
@@ -204,9 +206,9 @@ export class Neo4jClient {
 
 /**
  * Gateways that start together on an empty database get into each other's locks, for longer than transactions are
- * retried.
+ * retried; and what one that was killed had begun to create is neither there nor gone until the server has seen its end.
  */
-async function persistently(work: () => Promise<unknown>): Promise<void> {
+async function persistently(work: () => Promise<unknown>, closing: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await work();
@@ -216,7 +218,11 @@ async function persistently(work: () => Promise<unknown>): Promise<void> {
       const passing = /^Neo\.(TransientError\.|ClientError\.Schema\.\w*AlreadyExists$)/.test(
         String((error as { code?: unknown }).code),
       );
-      if (!passing || attempt === NEO4J.prepareAttempts) throw error;
+      if (!passing || attempt === NEO4J.prepareAttempts || closing.aborted) throw error;
+      const pause = Math.min(NEO4J.preparePauseMs * 2 ** (attempt - 1), NEO4J.prepareLongestPauseMs);
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: closing, ref: false }).catch(() => {
+        throw error;
+      });
     }
   }
 }
