@@ -15,6 +15,7 @@ import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { sendAnswer } from '#gateway/http/subgraph-routes.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
+import { AGENT, noSuchAgent } from './known-agents.ts';
 
 export interface AgUiOptions {
   operations: Operations;
@@ -31,7 +32,6 @@ export interface AgUiOptions {
 
 const PATH = /^\/(?:agents\/(?<agentId>[^/]+)\/run|ag-ui)\/?$/;
 
-const AGENT = 'query AgUiAgent($id: ID!) { agent(id: $id) { id } }';
 const AGENTS = 'query AgUiAgents { agents(first: 2) { nodes { id } } }';
 const START = 'mutation AgUiRun($input: StartRunInput!) { startRun(input: $input) { run { id } } }';
 
@@ -143,11 +143,10 @@ async function onlyAgent(operations: Operations, caller: Caller): Promise<string
   );
 }
 
-/** Runs and agents are of two subgraphs: whether there is such an agent is asked before it is given a run. */
+/** @throws CodedError `NOT_FOUND` */
 async function checkAgent(operations: Operations, id: string, caller: Caller): Promise<void> {
-  const { agent } = await ask<{ agent: { id: string } | null }>(operations, AGENT, { id }, caller);
-  if (agent === null)
-    throw new CodedError('NOT_FOUND', 'There is no such agent.', { hint: 'Find agents with `agents` at /graphql.' });
+  const { found } = await ask<{ found: { id: string } | null }>(operations, AGENT, { id }, caller);
+  if (found === null) throw noSuchAgent();
 }
 
 /** @throws CodedError of what the operation comes to */

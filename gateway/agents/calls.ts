@@ -35,6 +35,14 @@ export interface OperationParameters {
   readonly operationName?: string;
 }
 
+/** What must be there for an operation to make sense, whose own store does not know of it. */
+export interface Needed {
+  /** Its `found` is null where there is none; what can be no name of one names none. */
+  readonly query: string;
+  readonly variables: Record<string, unknown>;
+  otherwise(): CodedError;
+}
+
 export interface CallsOptions {
   readonly operations: Operations;
   /** The API schema that serves now. */
@@ -100,6 +108,7 @@ export class Calls {
   /**
    * Runs one operation as the caller, and answers with one page of its result.
    * @param own whether it is the tool's operation, not the caller's, which no list of operations binds
+   * @param needs what must be there first: a query whose `found` is null where it is not
    */
   async run(
     parameters: OperationParameters,
@@ -107,11 +116,19 @@ export class Calls {
       own = false,
       page = this.#first,
       type = 'query',
-    }: { own?: boolean; page?: Page | undefined; type?: 'query' | 'mutation' } = {},
+      needs,
+    }: { own?: boolean; page?: Page | undefined; type?: 'query' | 'mutation'; needs?: Needed | undefined } = {},
   ): Promise<CallToolResult> {
-    return await this.#telling(async () =>
-      toToolResult(await this.#resultOf(parameters, { own, type, asText: true }), page, REST[type]),
-    );
+    return await this.#telling(async () => {
+      if (needs !== undefined && (await this.find(needs.query, needs.variables))['found'] == null)
+        throw needs.otherwise();
+      return toToolResult(await this.#resultOf(parameters, { own, type, asText: true }), page, REST[type]);
+    });
+  }
+
+  /** Data as a tool answers them that has asked for them before: the first page of them. @param isError of what failed */
+  answer(data: Readonly<Record<string, unknown>>, isError: boolean): CallToolResult {
+    return { ...toToolResult({ data }, this.#first, REST.task), isError };
   }
 
   /** Whether the schema has all that the tool's own operation asks for. */
@@ -135,7 +152,34 @@ export class Calls {
    * @throws CodedError what an operation may not do, and the first error of one that reads nothing
    */
   async read(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
-    const { data, errors } = await this.#resultOf({ query, variables }, { own: true, type: 'query', asText: false });
+    return await this.#dataOf(query, variables, 'query');
+  }
+
+  /** The same of what there may be none of: nothing where its name is not one that there could be. */
+  async find(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      return await this.read(query, variables);
+    } catch (error) {
+      if ((error as { extensions?: { code?: unknown } }).extensions?.code === 'BAD_USER_INPUT') return {};
+      throw error;
+    }
+  }
+
+  /** What a mutation of the server itself changes as the caller. @throws CodedError as {@link read} */
+  async change(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
+    return await this.#dataOf(query, variables, 'mutation');
+  }
+
+  async #dataOf(
+    query: string,
+    variables: Record<string, unknown>,
+    type: 'query' | 'mutation',
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const asked = this.#resultOf({ query, variables }, { own: true, type, asText: false });
+    const { data, errors } = await asked.catch((error: unknown) => {
+      if (error instanceof OperationRefused || error instanceof CodedError) throw error;
+      throw this.#failed('What a client of agents asked for failed.', error);
+    });
     const [first] = errors ?? [];
     if (first !== undefined && isNothing(data)) throw first;
     return data ?? {};
@@ -187,21 +231,24 @@ export class Calls {
       return await work();
     } catch (error) {
       if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, this.#first, REST.errors);
+      if (error instanceof GraphQLError) return toToolResult({ errors: [error] }, this.#first, REST.errors);
       if (error instanceof CodedError)
         return toToolResult({ errors: [toGraphQLError(error)] }, this.#first, REST.errors);
-      logFailure(this.#options.log, 'A tool failed.', error, this.#caller);
       return toToolResult(
-        {
-          errors: [
-            new GraphQLError('Something went wrong in the gateway.', {
-              extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: this.#caller.requestId },
-            }),
-          ],
-        },
+        { errors: [toGraphQLError(this.#failed('A tool failed.', error))] },
         this.#first,
         REST.errors,
       );
     }
+  }
+
+  /** What is told of what nobody could foresee. */
+  #failed(what: string, error: unknown): CodedError {
+    logFailure(this.#options.log, what, error, this.#caller);
+    return new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.', {
+      extensions: { requestId: this.#caller.requestId },
+      cause: error,
+    });
   }
 }
 
@@ -216,6 +263,7 @@ const REST = {
   query: (next: number) =>
     `Call again with \`offset\`: ${next} for the next, or ask for less: smaller \`first\`, fewer fields.`,
   mutation: () => 'The rest is left out, and calling again would do it again: read it by a query.',
+  task: () => 'The rest is left out: read it by `execute`, such as { run(id: "…") { output } }.',
   errors: () => 'The rest is left out.',
 } as const;
 type Rest = (typeof REST)[keyof typeof REST];

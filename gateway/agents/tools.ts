@@ -9,6 +9,7 @@ import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type { Calls, OperationParameters, Page } from './calls.ts';
 import { argumentsOf } from './arguments-of.ts';
 import type { Capability } from './capabilities.ts';
+import { AGENT, noSuchAgent } from './known-agents.ts';
 import { answerSchema, TEXT_SCHEMA, VALIDATION_SCHEMA, type JsonSchema } from './output-schemas.ts';
 import type { OperationTool } from './operation-tools.ts';
 
@@ -373,7 +374,18 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
       input: z.unknown().optional().describe('What it is to work on, such as {"question": "…"}.'),
       idempotencyKey: z.string().nullish().describe('Starting again with the same key is the same run.'),
     },
-    (given) => calls.run({ query: START_RUN, variables: given }, { own: true, type: 'mutation' }),
+    (given) =>
+      calls.run(
+        { query: START_RUN, variables: given },
+        {
+          own: true,
+          type: 'mutation',
+          needs:
+            given.agentId && calls.fits(AGENT)
+              ? { query: AGENT, variables: { id: given.agentId }, otherwise: noSuchAgent }
+              : undefined,
+        },
+      ),
     { operation: START_RUN },
   );
   return tools;

@@ -127,6 +127,17 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'tokens',
     default: 2_000,
   },
+  taskPollMs: {
+    what: 'How often clients of MCP are told to look whether a task, which is a run, has ended, and how often is looked for those who wait for it.',
+    unit: 'milliseconds',
+    default: 1_000,
+  },
+  taskWaitMs: {
+    what: 'How long `tasks/result` waits for the end of a run that has none; who asks longer is told to look again.',
+    unit: 'milliseconds',
+    default: 20_000,
+  },
+  listedTasks: { what: 'How many runs a page of `tasks/list` has.', unit: 'tasks', default: 50 },
   runEvents: {
     what: 'How many events `run_events` reads where it is not asked for another number.',
     unit: 'events',

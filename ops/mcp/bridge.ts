@@ -41,7 +41,7 @@ export async function bridge({ url, token, input, write, tell }: BridgeOptions):
     const { id, method, params } = message;
     const meta = params?.['_meta'] as Record<string, unknown> | undefined;
     const revision = (meta?.[PROTOCOL_VERSION] as string | undefined) ?? agreed;
-    const name = params?.['name'] ?? params?.['uri'];
+    const name = params?.['name'] ?? params?.['uri'] ?? params?.['taskId'];
     const answer = await fetch(url, {
       method: 'POST',
       signal,

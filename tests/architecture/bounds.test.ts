@@ -32,9 +32,7 @@ import { tableOf, type Bound, type Bounds } from '#subgraphs/shared/bound.ts';
 /** Numbers that stand where bounds do and are none: `<file>`, or `<file>: <part of the line>`; by reason. */
 const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'Codes of characters and of protocols.': [
-    'gateway/agents/mcp/endpoint.ts: PARSE_ERROR',
-    'gateway/agents/mcp/invalid-params.ts: INVALID_PARAMS',
-    'gateway/agents/mcp/invalid-params.ts: INTERNAL_ERROR',
+    'gateway/agents/mcp/codes.ts',
     'gateway/agents/calls.ts: 0xdc00',
     'gateway/execute/clients/graphql-response.ts: BYTE_ORDER_MARK',
     'gateway/http/json-bounds.ts',

@@ -56,7 +56,7 @@ export function makeSocket(random: Random, operation: () => string): SocketCase 
   };
 }
 
-const METHODS = ['initialize', 'tools/list', 'tools/call', 'ping', 'resources/list', 'resources/templates/list', 'resources/read', 'server/discover', 'subscriptions/listen', 'prompts/list', 'notifications/initialized', 'notifications/cancelled', 'completion/complete', 'logging/setLevel', 'constructor', '__proto__', '']; // prettier-ignore
+const METHODS = ['initialize', 'tasks/get', 'tasks/cancel', 'tasks/result', 'tasks/list', 'tasks/update', 'tools/list', 'tools/call', 'ping', 'resources/list', 'resources/templates/list', 'resources/read', 'server/discover', 'subscriptions/listen', 'prompts/list', 'notifications/initialized', 'notifications/cancelled', 'completion/complete', 'logging/setLevel', 'constructor', '__proto__', '']; // prettier-ignore
 const TOOLS = [
   'execute',
   'search_schema',

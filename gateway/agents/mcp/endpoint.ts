@@ -4,15 +4,17 @@
  */
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
-import type { Exchange, Handler } from '#gateway/http/exchange.ts';
+import { sendJson, type Exchange, type Handler } from '#gateway/http/exchange.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { AgentRequests } from '../agent-requests.ts';
 import { CONVENTIONS } from '../schema-outlines.ts';
-import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
+import { INVALID_PARAMS, PARSE_ERROR } from './codes.ts';
+import { tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
+import { executionOf, haveTasks, refusedListening, withTasks } from './tasks.ts';
 import { addPrompts, addTools } from './tools.ts';
 import { mcpTransport } from './transport.ts';
 
@@ -70,6 +72,13 @@ export function mcpEndpoint(agents: AgentRequests, { resource, batch = AGENTS.ba
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
     const calls = await agents.calls(exchange, messages);
+    const tools = agents.tools(calls);
+    const tasks = haveTasks(tools, calls);
+    const refused = tasks ? refusedListening(body) : undefined;
+    if (refused !== undefined) {
+      sendJson(exchange, 400, refused);
+      return true;
+    }
     const [{ McpServer }, { addResources }] = await Promise.all([
       import('@modelcontextprotocol/server'),
       import('./resources.ts'),
@@ -82,14 +91,13 @@ export function mcpEndpoint(agents: AgentRequests, { resource, batch = AGENTS.ba
           { name: 'tributary', version: '0.1.0' },
           { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
         );
-        const tools = agents.tools(calls);
-        addTools(server, tools);
+        addTools(server, tools, tasks ? executionOf : () => undefined);
         addPrompts(
           server,
           tools.filter(({ isOperation }) => isOperation),
         );
         addResources(server, calls);
-        return tellingFaults(server);
+        return tellingFaults(tasks ? withTasks(server, calls) : server);
       },
       acceptBoth(request),
     );
@@ -110,9 +118,6 @@ function acceptBoth(request: Exchange['request']): boolean {
   request.headers.accept = 'application/json, text/event-stream';
   return !json;
 }
-
-/** JSON-RPC's code of a text that is not JSON (https://www.jsonrpc.org/specification, section 5.1). */
-const PARSE_ERROR = -32700;
 
 /** What is answered to a message that cannot be read. */
 interface Malformed {

@@ -4,10 +4,7 @@
  */
 import type { JSONRPCMessage, McpServer } from '@modelcontextprotocol/server';
 import { toldIssues, type Issue } from '../told-issues.ts';
-
-/** JSON-RPC's codes (https://www.jsonrpc.org/specification, section 5.1). */
-export const INVALID_PARAMS = -32602;
-const INTERNAL_ERROR = -32603;
+import { INTERNAL_ERROR, INVALID_PARAMS } from './codes.ts';
 
 /** @returns the server, whose answers tell such an error as what it is */
 export function tellingFaults(server: McpServer): McpServer {

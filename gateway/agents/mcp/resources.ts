@@ -82,23 +82,13 @@ export function addResources(server: McpServer, calls: Calls): void {
     });
     server.registerResource(name, template, { title, description, mimeType }, async (asked, variables) => {
       const value = decoded(String(variables[variable]));
-      const { found } = value === undefined ? {} : await orNothing(calls.read(kind.read, { [variable]: value }));
+      const { found } = value === undefined ? {} : await calls.find(kind.read, { [variable]: value });
       if (found === null || found === undefined) throw new ResourceNotFoundError(asked.href);
       const text = kind.text === undefined ? found : kind.text(found as Readonly<Record<string, unknown>>);
       return {
         contents: [{ uri: asked.href, mimeType, text: typeof text === 'string' ? text : JSON.stringify(text ?? null) }],
       };
     });
-  }
-}
-
-/** What is read; nothing where the name is not one that there could be. */
-async function orNothing(read: Promise<Readonly<Record<string, unknown>>>): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    return await read;
-  } catch (error) {
-    if ((error as { extensions?: { code?: unknown } }).extensions?.code === 'BAD_USER_INPUT') return {};
-    throw error;
   }
 }
 

@@ -1,12 +1,17 @@
 /** The agents' tools and prompts, as the Model Context Protocol tells of them. */
-import type { McpServer, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import type { McpServer, StandardSchemaWithJSON, ToolExecution } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { JsonSchema } from '../output-schemas.ts';
 import type { AgentTool } from '../tools.ts';
 
-export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
-  for (const { name, description, input, output, reads, destructive, call } of tools)
-    server.registerTool(
+/** @param executionOf how calls of a tool may be made, where there is more than one way */
+export function addTools(
+  server: McpServer,
+  tools: readonly AgentTool[],
+  executionOf: (name: string) => ToolExecution | undefined,
+): void {
+  for (const { name, description, input, output, reads, destructive, call } of tools) {
+    const registered = server.registerTool(
       name,
       {
         description,
@@ -18,6 +23,9 @@ export function addTools(server: McpServer, tools: readonly AgentTool[]): void {
       },
       (given) => call(given),
     );
+    const execution = executionOf(name);
+    if (execution !== undefined) registered.execution = execution;
+  }
 }
 
 /** A schema that is told and not checked again with each answer: an answer that did not fit would be no answer at all. */
