@@ -23,6 +23,7 @@ import { agUiEndpoint, type AgUiOptions } from './agents/ag-ui.ts';
 import { AgentRequests, SEARCH_REFUSED, type AgentOptions } from './agents/agent-requests.ts';
 import { functionCalling } from './agents/function-calling.ts';
 import { mcpEndpoint } from './agents/mcp/endpoint.ts';
+import { schemaSearches } from './agents/schema-search.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { auditedSignIns } from './auth/audited-sign-ins.ts';
 import { authenticatorBy, type Authenticator } from './auth/authenticator.ts';
@@ -287,8 +288,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       log.error({ err: error }, 'An engine that was replaced did not end.'),
     );
     endings.add(() => engines.close());
+    const searches = schemaSearches(builtInEmbedder());
     const serving = new Engines({
       engines,
+      finderOf: (schema) => ({ find: (question) => searches(schema).finder.find(question) }),
       clients: mounted.clients,
       planning: config.bounds.plan,
       conditions: config.bounds.conditions,
@@ -386,6 +389,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       engines,
       supergraph,
       lists,
+      searches,
       mayExplore: ({ principal, requestId, address }) => {
         if (!texts.binds({ principal })) return true;
         const { tenantId, subject } = principal;
@@ -504,6 +508,8 @@ interface RequestPath {
   readonly supergraph: SupergraphManager;
   readonly lists: ListedFiles | undefined;
   readonly mayExplore: NonNullable<AgentOptions['mayExplore']>;
+  /** Search over a schema, for agents and for `__search`. */
+  readonly searches: AgentOptions['search'];
   readonly log: Logger;
   readonly state: () => ServerState;
   readonly stores: () => ReturnType<typeof probeAll>;
@@ -576,7 +582,7 @@ function requestPath(path: RequestPath): Handler[] {
     mayExplore: path.mayExplore,
     capabilities: config.agentCapabilities,
     listed: () => (config.agentOperations === undefined ? undefined : lists?.current.textsOf(config.agentOperations)),
-    embed: builtInEmbedder(),
+    search: path.searches,
     authenticate,
     ...config.bounds.agents,
     body: bodyLimits(config.bounds.http),

@@ -14,8 +14,7 @@ import { Calls, type CallsOptions } from './calls.ts';
 import type { Capability } from './capabilities.ts';
 import { operationTools, type OperationTool } from './operation-tools.ts';
 import { dataSchemaOf, type JsonSchema } from './output-schemas.ts';
-import type { EmbedTexts } from './schema-ranking.ts';
-import { schemaSearch, type SchemaSearch } from './schema-search.ts';
+import type { SchemaSearch } from './schema-search.ts';
 import { agentTools, operationsAsTools, type AgentTool } from './tools.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
@@ -25,8 +24,8 @@ export interface AgentOptions extends Partial<BoundValues<typeof AGENTS>> {
   schema(): GraphQLSchema;
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate: Authenticator['authenticate'];
-  /** Finds parts of the schema by what they mean. @default they are found by their words */
-  embed?: EmbedTexts | undefined;
+  /** Search over a schema. */
+  search(schema: GraphQLSchema): SchemaSearch;
   /** What agents may do; each tool that changes something asks for its scope all the same. @default they read */
   capabilities?: ReadonlySet<Capability>;
   /** Texts of operations that are tools too. @default none */
@@ -53,7 +52,6 @@ export class AgentRequests {
   readonly #capabilities: ReadonlySet<Capability>;
   readonly #budget: BudgetLimits;
   readonly #page: CallsOptions['page'];
-  readonly #searches = new WeakMap<GraphQLSchema, SchemaSearch>();
   #listed:
     | { readonly texts: readonly string[]; readonly schema: GraphQLSchema; readonly tools: readonly OperationTool[] }
     | undefined;
@@ -103,7 +101,7 @@ export class AgentRequests {
       {
         ...this.#options,
         page: this.#page,
-        search: () => this.#search(),
+        search: () => this.#options.search(this.#options.schema()),
         fits: (operation) => this.#fits(operation),
         dataOf: (operation) => this.#dataOf(operation),
         mayExplore: () => this.#options.mayExplore?.({ principal, requestId, address }) !== false,
@@ -139,13 +137,6 @@ export class AgentRequests {
       this.#listed = { texts, schema, tools };
     }
     return this.#listed.tools;
-  }
-
-  #search(): SchemaSearch {
-    const schema = this.#options.schema();
-    let made = this.#searches.get(schema);
-    if (made === undefined) this.#searches.set(schema, (made = schemaSearch(schema, this.#options.embed)));
-    return made;
   }
 
   #fits(operation: string): boolean {

@@ -9,8 +9,14 @@ import { askedFor, tellingWords, wantedBy, type Wanted } from './schema-words.ts
 /** Gives texts their vectors, which are of length 1. */
 export type EmbedTexts = (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 
+/** An entry, and how well it fits: above 0, and comparable within one ranking. */
+export interface Ranked {
+  readonly entry: Entry;
+  readonly value: number;
+}
+
 /** The best entries for a question, the best first; none where nothing has to do with it. */
-export type Rank = (question: string, limit: number) => Promise<Entry[]>;
+export type Rank = (question: string, limit: number) => Promise<Ranked[]>;
 
 /** What a kind of entry counts. */
 const KIND: Readonly<Record<Kind, number>> = { query: 1.25, numbers: 1.25, change: 0.9, stream: 0.9, field: 1, leaf: 0.7, inherited: 0.15, type: 0.2, input: 0.15, page: 0.1 }; // prettier-ignore
@@ -127,17 +133,18 @@ function factor({ kind }: Entry, { change, number, live }: Wanted): number {
 }
 
 /** The best of them, of which none is the same in other words again and again. */
-function varied(candidates: { readonly entry: Entry; readonly value: number }[], limit: number): Entry[] {
+function varied(candidates: readonly Ranked[], limit: number): Ranked[] {
   const left = [...candidates];
-  const shown: Entry[] = [];
+  const shown: Ranked[] = [];
   const times = new Map<string, number>();
   while (left.length > 0 && shown.length < limit) {
     const values = left.map(({ entry: { kind, family }, value }) => {
       const isRoot = kind === 'query' || kind === 'numbers';
       return value * (isRoot ? AGAIN.root : AGAIN.field) ** (times.get(family) ?? 0);
     });
-    const { entry } = left.splice(values.indexOf(Math.max(...values)), 1)[0]!;
-    shown.push(entry);
+    const value = Math.max(...values);
+    const { entry } = left.splice(values.indexOf(value), 1)[0]!;
+    shown.push({ entry, value });
     times.set(entry.family, (times.get(entry.family) ?? 0) + 1);
   }
   return shown;

@@ -12,10 +12,12 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { AGENTS } from '#gateway/bounds/agents.ts';
+import type { SchemaFinder } from '#gateway/respond/semantic-introspection.ts';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
 import { entriesOf, nameOf, type Entry, type Field } from './schema-entries.ts';
 import { ledTo, OF_LISTS, outline, within } from './schema-outlines.ts';
+import { schemaFinder } from './schema-finder.ts';
 import { ranking, type EmbedTexts } from './schema-ranking.ts';
 import { askedFor, stemsOf } from './schema-words.ts';
 import { waysThrough, type Ways } from './ways-through.ts';
@@ -28,6 +30,8 @@ export interface SchemaSearch {
   search(query: string, limit: number): Promise<string>;
   /** The names of those parts, the best first: `Query.documents`, `Document`. */
   ranked(query: string, limit: number): Promise<string[]>;
+  /** The same with what each is, how it is reached and how well it fits: for `__search`. */
+  readonly finder: SchemaFinder;
   /**
    * A type (`Document`), a field of one (`Document.similar`) or a root field (`documents`), as SDL with its descriptions, and
    * what it leads to in short. Of what is not there, what may have been meant.
@@ -43,17 +47,19 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
   const isRoot = (type: GraphQLNamedType): boolean => roots.has(type as never);
   const entries = entriesOf(schema);
   const best = ranking(entries, embed);
+  const finder = schemaFinder(schema, best);
   let plain: string | undefined;
   let known: Ways | undefined;
   const ways = (): Ways => (known ??= waysThrough(schema));
 
   return {
+    finder,
     sdl(described) {
       if (described) return printSchema(schema);
       return (plain ??= minified(printSchema(schema)));
     },
     async search(query, limit) {
-      const found = await best(query, limit);
+      const found = (await best(query, limit)).map(({ entry }) => entry);
       if (found.length === 0)
         return `Nothing fits ${JSON.stringify(query.slice(0, 100))}. Entry points:\n\n${rootFields(schema)}`;
       const example = found.flatMap(({ type, field }) =>
@@ -63,7 +69,7 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
       const brief = { characters: AGENTS.searchCharacters - shown.length, words: new Set(askedFor(query).flat()) };
       return `${render(found, roots as ReadonlySet<GraphQLNamedType>, ways(), brief)}${shown}`;
     },
-    ranked: async (query, limit) => (await best(query, limit)).map(nameOf),
+    ranked: async (query, limit) => (await best(query, limit)).map(({ entry }) => nameOf(entry)),
     describe(name) {
       const [typeName = '', fieldName] = name.trim().replace(/^`|`$/g, '').split('.', 2);
       const named = schema.getType(typeName);
@@ -84,6 +90,16 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
       const meant = likeliest(name, known);
       return `There is no ${JSON.stringify(name.slice(0, 100))}.${meant.length === 0 ? '' : ` Did you mean ${meant.join(', ')}?`} Entry points:\n\n${rootFields(schema)}`;
     },
+  };
+}
+
+/** The search of each schema, made when it is first asked for and shared by all who ask. @param embed as in {@link schemaSearch} */
+export function schemaSearches(embed?: EmbedTexts): (schema: GraphQLSchema) => SchemaSearch {
+  const searches = new WeakMap<GraphQLSchema, SchemaSearch>();
+  return (schema) => {
+    let made = searches.get(schema);
+    if (made === undefined) searches.set(schema, (made = schemaSearch(schema, embed)));
+    return made;
   };
 }
 

@@ -105,6 +105,16 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'descriptions',
     default: 4,
   },
+  paths: {
+    what: 'The most ways to a definition that `__search` tells (`pathsToRoot`).',
+    unit: 'ways',
+    default: 3,
+  },
+  searchesKept: {
+    what: 'Of how many texts what `__search` found is kept, of each schema.',
+    unit: 'texts',
+    default: 100,
+  },
   exampleFields: { what: 'How many fields an example of `search_schema` selects.', unit: 'fields', default: 5 },
   wordCharacters: { what: 'How much of a description is searched for words.', unit: 'characters', default: 2_000 },
   completions: {

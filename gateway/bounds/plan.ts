@@ -99,6 +99,11 @@ export const PLAN = bounds('gateway/plan', 'planning', {
   },
   costsKept: { what: 'The most ways of asking one document whose cost is kept.', unit: 'ways', default: 64 },
   errors: { what: 'The most faults of variables that are told.', unit: 'errors', default: 20 },
+  searchWeight: {
+    what: 'What `__search` adds to the cost of an operation: its text is compared with all of the schema.',
+    unit: 'cost',
+    default: 100,
+  },
   quotedCharacters: {
     what: 'The longest message of such a fault, which quotes the value; of longer ones the middle is left out.',
     unit: 'characters',

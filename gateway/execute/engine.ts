@@ -8,6 +8,7 @@ import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides
 import { PlanCache, type PlanUse } from '#gateway/plan/plan-cache.ts';
 import { holdUploadsToFiles } from '#gateway/plan/upload-scalar.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
+import { addSemanticIntrospection, type SchemaFinder } from '#gateway/respond/semantic-introspection.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
@@ -52,6 +53,8 @@ export interface EngineOptions extends Partial<BoundValues<typeof EXECUTE>> {
   overrides?: OverrideHook;
   /** How `@authenticated`, `@requiresScopes` and `@policy` are held. */
   authorization?: Omit<AuthorizationOptions, 'log'>;
+  /** Finds what of the schema clients search for (`__search`). @default the schema has neither that field nor `__definitions` */
+  finderOf?: (schema: GraphQLSchema) => SchemaFinder;
   /** Told how long planning took of what was not known. @default nobody is */
   planned?: ((ms: number, failed: boolean) => void) | undefined;
   /** Told of what no caller sees, such as a replaced planner. @default nothing */
@@ -148,6 +151,8 @@ class PlanningEngine implements Engine {
     const schema = buildSchema(apiSdl, { assumeValid: true, noLocation: true });
     holdUploadsToFiles(schema);
     const types = readSupergraphTypes(supergraphSdl);
+    const finder = options.finderOf?.(schema);
+    if (finder !== undefined) addSemanticIntrospection(schema);
     this.schema = schema;
     this.cost = new StaticCost(schema, supergraphSdl);
     this.#plans = new PlanCache(planner, ({ plan }) => compilePlan(plan, types), {
@@ -167,6 +172,7 @@ class PlanningEngine implements Engine {
       schema,
       types,
       clients,
+      finder,
       entityBatchSize: options.entityBatchSize ?? EXECUTE.entityBatchSize,
       batch: {
         items: options.streamedItems ?? EXECUTE.streamedItems,
@@ -236,7 +242,7 @@ class PlanningEngine implements Engine {
     const run = this.#answerer.begin(prepared, variables, context, trace, { deferral, streaming });
     try {
       if (plan?.node !== undefined) await runNode(plan.node, run);
-      const introspect = this.#answerer.introspect(run);
+      const introspect = await this.#answerer.introspect(prepared, run);
       const parts: DeferredPart[] = [];
       const data = await prepared.shape.apply(run.data, run.errors, new RunTurns(run), introspect, parts);
       const extensions = (): ExecutionResult['extensions'] => {

@@ -3,7 +3,7 @@
  * conditions it is asked with, and the plan. Everything but the plans, which have their own cache, is kept with the
  * document.
  */
-import type { DocumentNode, GraphQLSchema } from 'graphql';
+import type { DocumentNode, GraphQLSchema, ValueNode } from 'graphql';
 import type { Access } from '#gateway/auth/directives/access.ts';
 import type { Authorization } from '#gateway/auth/directives/authorization.ts';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
@@ -12,6 +12,7 @@ import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#g
 import { coerceVariables } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
 import { ClientValues } from '#gateway/respond/client-values.ts';
+import { searchesIn } from '#gateway/respond/semantic-introspection.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
@@ -23,6 +24,8 @@ import type { PlanOutline, WholePlan, WholePlanner } from './run/whole-plan.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
 
 type Variables = Readonly<Record<string, unknown>>;
+
+const NO_SEARCHES: readonly ValueNode[] = [];
 
 /** What a client asks for. */
 export interface RequestedOperation {
@@ -52,6 +55,8 @@ export interface PreparedOperation extends SpecialisedOperation {
   readonly shape: ResponseShape;
   readonly clientPaths: ClientPaths;
   readonly clientValues: ClientValues;
+  /** What it searches the schema for. */
+  readonly searches: readonly ValueNode[];
   /** By the overrides that hold. */
   readonly outlines: Map<string, PlanOutline>;
 }
@@ -179,6 +184,7 @@ export class PreparedOperations {
         shape: new ResponseShape(specialised, this.#schema, access.isWhole ? undefined : access),
         clientPaths: new ClientPaths(specialised, this.#types.matches),
         clientValues,
+        searches: normalised.introspects ? searchesIn(specialised) : NO_SEARCHES,
         outlines: new Map(),
       };
       if (variants.size < this.#variants) variants.set(key, prepared);

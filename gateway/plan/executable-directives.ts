@@ -11,8 +11,6 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   parse,
   print,
@@ -29,6 +27,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { mapFetches } from './map-fetches.ts';
+import { fieldOf } from './meta-fields.ts';
 
 /** Those that the gateway acts on, and passes to nobody. */
 const OWN: ReadonlySet<string> = new Set(['skip', 'include', 'defer', 'stream']);
@@ -173,8 +172,7 @@ export function directedFields(
       }
       const key = keyOf(selection);
       uses.set(key, [...(uses.get(key) ?? []), { field: selection, types: typesOf(parent) }]);
-      const definition =
-        isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
+      const definition = fieldOf(parent, selection.name.value);
       const below = definition && getNamedType(definition.type);
       if (selection.selectionSet !== undefined && isCompositeType(below)) walk(selection.selectionSet, below);
     }

@@ -8,8 +8,6 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   print,
   type FieldNode,
@@ -22,6 +20,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import { fieldOf } from './meta-fields.ts';
 import { matchesCondition } from './type-conditions.ts';
 
 /** An operation and its fragments. */
@@ -152,7 +151,7 @@ class Flattener {
     return [...found.values()].flatMap((nodes) => {
       const [first] = nodes as [FieldNode, ...FieldNode[]];
       const below = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-      const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[first.name.value] : undefined;
+      const field = fieldOf(type, first.name.value);
       const named = field === undefined ? undefined : getNamedType(field.type);
       const selectionSet = below.length > 0 && isCompositeType(named) ? this.flatten(below, named) : first.selectionSet;
       // Directives of subgraphs stay where they are: one field can not have what several that are one have together.

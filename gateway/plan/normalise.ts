@@ -6,8 +6,6 @@ import {
   getNamedType,
   isCompositeType,
   isInputType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   print,
   visit,
@@ -26,6 +24,7 @@ import {
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { directedFields, passedOn } from './executable-directives.ts';
 import { LiteralLifter, type ValuePlace } from './literals.ts';
+import { fieldOf, isMetaField } from './meta-fields.ts';
 import { isUnsafeName, safeName, type ReservedNames } from './safe-names.ts';
 
 /** One operation of a document, whatever its variables' values. */
@@ -35,7 +34,7 @@ export interface NormalisedOperation {
   /** The operation with everything the client selected, introspection included, under safe names. */
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Whether it has `__schema` or `__type`. */
+  /** Whether it asks anything of the schema itself. */
   readonly introspects: boolean;
   /** Variables of `@skip` and `@include`. */
   readonly conditions: readonly string[];
@@ -218,13 +217,13 @@ class Normaliser {
 
   #field(field: FieldNode, parent: GraphQLCompositeType): FieldNode {
     const name = field.name.value;
-    if (name === '__schema' || name === '__type') {
+    if (isMetaField(name)) {
       // graphql-js answers it, names and all; its fragments are wanted whole.
       this.introspects = true;
       this.#keepFragments(field.selectionSet);
       return this.#aliased(this.#introspection(field), field);
     }
-    const definition = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    const definition = fieldOf(parent, name);
     const fieldType = definition === undefined ? undefined : getNamedType(definition.type);
     return this.#aliased(
       {

@@ -7,7 +7,6 @@
 import {
   getNamedType,
   isAbstractType,
-  isInterfaceType,
   isObjectType,
   Kind,
   print,
@@ -25,6 +24,7 @@ import {
 import { PLAN } from '#gateway/bounds/plan.ts';
 import { passedOn } from './executable-directives.ts';
 import type { OperationPart } from './flatten.ts';
+import { fieldOf, isMetaField } from './meta-fields.ts';
 import type { NormalisedOperation } from './normalise.ts';
 import { isStreamed, streamedFieldsOf, withoutStreams, type StreamedField } from './streamed-fields.ts';
 
@@ -201,8 +201,7 @@ function deferParts(
     count += 1;
     if (count > PLAN.inlinedSelections) return [];
     if (selection.kind === Kind.FIELD) {
-      const field =
-        isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
+      const field = fieldOf(parent, selection.name.value);
       const below = field === undefined ? undefined : getNamedType(field.type);
       return [
         {
@@ -291,9 +290,6 @@ export function withUsedVariables(part: OperationPart): OperationPart {
   return { operation: { ...part.operation, variableDefinitions }, fragments: part.fragments };
 }
 
-/** Whether the field asks of the schema itself, which no subgraph knows whole. */
-const isIntrospection = ({ name }: FieldNode): boolean => name.value === '__schema' || name.value === '__type';
-
 /** The part without introspection, at its root and below; undefined when it asks for nothing else. */
 function withoutIntrospection({ operation, fragments }: Part): Part | undefined {
   const kept = new Map<string, FragmentDefinitionNode | undefined>();
@@ -310,8 +306,8 @@ function withoutIntrospection({ operation, fragments }: Part): Part | undefined 
       if (selection.kind === Kind.FRAGMENT_SPREAD)
         return keptFragment(selection.name.value) === undefined ? [] : [selection];
       const { selectionSet } = selection;
-      if (selection.kind === Kind.FIELD && (isIntrospection(selection) || selectionSet === undefined))
-        return isIntrospection(selection) ? [] : [selection];
+      if (selection.kind === Kind.FIELD && (isMetaField(selection.name.value) || selectionSet === undefined))
+        return isMetaField(selection.name.value) ? [] : [selection];
       const inner = without(selectionSet!);
       if (inner !== undefined) return [{ ...selection, selectionSet: inner }];
       // The object is asked for all the same.

@@ -5,10 +5,8 @@
 import {
   getNamedType,
   isCompositeType,
-  isInterfaceType,
   isListType,
   isNonNullType,
-  isObjectType,
   Kind,
   visit,
   type DirectiveNode,
@@ -22,6 +20,7 @@ import { PLAN } from '#gateway/bounds/plan.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { OperationPart } from './flatten.ts';
 import { argumentOf } from './links.ts';
+import { fieldOf } from './meta-fields.ts';
 
 /** A list that the client would have item by item. */
 export interface StreamedField {
@@ -83,8 +82,7 @@ export function streamedFieldsOf({ operation, fragments }: OperationPart, schema
     part: string | undefined,
   ): void => {
     const path = [...above, field.alias?.value ?? field.name.value];
-    const definition =
-      isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[field.name.value] : undefined;
+    const definition = fieldOf(parent, field.name.value);
     if (definition === undefined) return;
     const bare = isNonNullType(definition.type) ? (definition.type.ofType as unknown) : definition.type;
     const key = path.join(' ');

@@ -1,6 +1,6 @@
 /**
- * What an operation asks of the schema itself (`__schema`, `__type`), at its root or at a field below that gives the query
- * type again: graphql-js answers it, each place of the operation once for each run.
+ * What an operation asks of the schema itself (`__schema`, `__type`, `__search`, `__definitions`), at its root or at a field
+ * below that gives the query type again: graphql-js answers it, each place of the operation once for each run.
  */
 import {
   executeSync,
@@ -8,18 +8,21 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLError,
   type GraphQLSchema,
   type SelectionNode,
 } from 'graphql';
 import { withUsedVariables } from '#gateway/plan/specialise.ts';
 import type { OperationPart } from '#gateway/plan/flatten.ts';
 import { jsonOf } from './json-text.ts';
-import type { ResponseErrors } from './response-errors.ts';
+import type { Found, SearchContext } from './semantic-introspection.ts';
 
-/** The answer for one place, and the same as JSON. */
+/** The answer for one place, the same as JSON, and what failed; the value is null where all of it did. */
 export interface Introspected {
   readonly value: unknown;
   readonly text: string;
+  /** Their paths begin at the place. */
+  readonly failures: readonly GraphQLError[];
 }
 
 /** Answers the question of one place, as {@link introspectionAt} wrote it. */
@@ -61,21 +64,26 @@ function reached(selections: readonly SelectionNode[], fragments: Fragments): Fr
   return found;
 }
 
-/** @param errors where those of introspection are added */
+/** @param found what the operation's searches found, all of them */
 export function introspecting(
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
-  errors: ResponseErrors,
+  found: Found,
 ): Introspect {
   /** Made when something is asked: hardly any operation does. */
   let known: Map<DocumentNode, Introspected> | undefined;
   return (question) => {
     let introspected = known?.get(question);
     if (introspected === undefined) {
-      const { data, errors: failures = [] } = executeSync({ schema, document: question, variableValues: variables });
-      for (const error of failures) errors.add(error.message, error);
+      const contextValue: SearchContext = { found };
+      const { data, errors = [] } = executeSync({
+        schema,
+        document: question,
+        variableValues: variables,
+        contextValue,
+      });
       const value = data?.[ANSWER] ?? null;
-      introspected = { value, text: jsonOf(value) };
+      introspected = { value, text: jsonOf(value), failures: errors };
       (known ??= new Map<DocumentNode, Introspected>()).set(question, introspected);
     }
     return introspected;

@@ -10,6 +10,7 @@ import {
   planForType,
   planOf,
   reportDenial,
+  reportIntrospection,
   reportHidden,
   reportLeaf,
   reportList,
@@ -98,9 +99,10 @@ function complete(value: unknown, plan: ValuePlan, key: string | number, run: Sh
   if (plan.kind >= TYPENAME) {
     if (plan.kind === TYPENAME) return plan.typeName;
     if (plan.kind === INTROSPECTION) {
-      const { value: answer, text } = run.introspect(plan.question!);
+      const { value: answer, text, failures } = run.introspect(plan.question!);
       run.progress.bytes += text.length;
-      return answer;
+      reportIntrospection(failures, key, run);
+      return answer === null && plan.nonNull ? undefined : answer;
     }
     reportDenial(plan.denial!, key, run);
     return plan.nonNull ? undefined : null;

@@ -2,7 +2,7 @@
  * What a shape is compiled to, and the rules that both of its outputs follow: which plan an object of an abstract type
  * has, what is said of a value that is not of its type, and which null needs an error. See shape.ts.
  */
-import type { DocumentNode } from 'graphql';
+import type { DocumentNode, GraphQLError } from 'graphql';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { Introspect } from './introspection.ts';
@@ -152,6 +152,12 @@ export function reportMissing({ fieldName }: ValuePlan, key: string | number, ru
 export function reportDenial(denial: CodedError, key: string | number, run: ShapeRun): void {
   const { message, extensions } = denial;
   run.errors.add(message, { path: pathTo(key, run), originalError: denial, extensions });
+}
+
+/** Reports what failed of what was asked of the schema. */
+export function reportIntrospection(failures: readonly GraphQLError[], key: string | number, run: ShapeRun): void {
+  for (const { message, path = [], originalError, extensions } of failures)
+    run.errors.addOnce({ message, originalError, extensions }, [...pathTo(key, run), ...path.slice(1)]);
 }
 
 /** Reports that the object at hand, which has been shown in part, turned out to be one that may not be. */

@@ -11,6 +11,7 @@ import {
   OBJECT,
   planOf,
   reportDenial,
+  reportIntrospection,
   reportLeaf,
   reportList,
   reportMissing,
@@ -71,8 +72,13 @@ function write(value: unknown, plan: ValuePlan, key: string | number, run: TextR
       reportDenial(plan.denial!, key, run);
       if (plan.nonNull) return VOID;
       run.text += 'null';
+    } else if (plan.kind === TYPENAME) {
+      run.text += quoted(plan.typeName!);
     } else {
-      run.text += plan.kind === TYPENAME ? quoted(plan.typeName!) : run.introspect(plan.question!).text;
+      const { value: answer, text, failures } = run.introspect(plan.question!);
+      reportIntrospection(failures, key, run);
+      if (answer === null && plan.nonNull) return VOID;
+      run.text += text;
     }
     return WRITTEN;
   }

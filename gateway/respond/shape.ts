@@ -25,6 +25,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { isMetaField } from '#gateway/plan/meta-fields.ts';
 import { matchesCondition } from '#gateway/plan/type-conditions.ts';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import { introspectionAt, type Introspect } from './introspection.ts';
@@ -260,8 +261,13 @@ export class ResponseShape {
   ): ValuePlan | undefined {
     const name = nodes[0]!.name.value;
     if (name === '__typename') return valuePlan({ kind: TYPENAME, fieldName: name, typeName: parent.name });
-    if (name === '__schema' || name === '__type')
-      return valuePlan({ kind: INTROSPECTION, fieldName: name, question: introspectionAt(nodes, this.#source) });
+    if (isMetaField(name))
+      return valuePlan({
+        kind: INTROSPECTION,
+        nonNull: name !== '__type',
+        fieldName: name,
+        question: introspectionAt(nodes, this.#source),
+      });
     const field = parent.getFields()[name];
     if (field === undefined) return undefined;
     const denial = this.#shown?.ofField(parent.name, name);

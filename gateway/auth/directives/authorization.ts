@@ -13,6 +13,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import type { OperationPart } from '#gateway/plan/flatten.ts';
+import { fieldOf } from '#gateway/plan/meta-fields.ts';
 import { partToPlan, withUsedVariables, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
@@ -84,7 +85,7 @@ export class Authorization {
       for (const selection of selections) {
         if (selection.kind === Kind.FIELD) {
           for (const type of possible) add(this.#rules.ofField(type.name, selection.name.value));
-          const definition = 'getFields' in parent ? parent.getFields()[selection.name.value] : undefined;
+          const definition = fieldOf(parent, selection.name.value);
           const type = definition === undefined ? undefined : getNamedType(definition.type);
           if (selection.selectionSet !== undefined && isCompositeType(type)) walk(selection.selectionSet, type);
         } else if (selection.kind === Kind.INLINE_FRAGMENT) {

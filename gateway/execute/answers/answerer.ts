@@ -5,6 +5,7 @@ import { JsonText } from '#gateway/respond/json-text.ts';
 import type { Turns } from '#gateway/respond/pauses.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import { ResponseHints } from '#gateway/respond/response-hints.ts';
+import type { Found, SchemaFinder } from '#gateway/respond/semantic-introspection.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { SubgraphClient } from '../clients/subgraph-client.ts';
@@ -15,6 +16,7 @@ import { Losses } from '../run/losses.ts';
 import type { PlanRun } from '../run/plan-run.ts';
 import type { TraceRecorder } from '../run/trace.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
+import { foundBy } from './searches.ts';
 
 /** What every run of an engine has. */
 export interface AnswererOptions {
@@ -22,6 +24,8 @@ export interface AnswererOptions {
   readonly types: SupergraphTypes;
   readonly clients: ReadonlyMap<string, SubgraphClient>;
   readonly entityBatchSize: number;
+  /** Finds what operations search the schema for; undefined where none does. */
+  readonly finder: SchemaFinder | undefined;
   /** Of the items of streamed lists. */
   readonly batch: { readonly items: number; readonly waitMs: number };
 }
@@ -81,11 +85,28 @@ export class Answerer {
    * @throws CodedError when its budget is spent
    */
   answer(prepared: PreparedOperation, run: PlanRun, asText = false): ExecutionResult | Promise<ExecutionResult> {
-    const { data, errors } = run;
-    const { shape } = prepared;
     const spent = run.context.budget?.failure;
     if (spent !== undefined) throw spent;
-    const introspect = this.introspect(run);
+    const introspect = this.introspect(prepared, run);
+    return introspect instanceof Promise
+      ? introspect.then((late) => this.#shaped(prepared, run, late, asText))
+      : this.#shaped(prepared, run, introspect, asText);
+  }
+
+  /** Answers what the run's operation asks of the schema itself; at once where nothing has to be searched for. */
+  introspect({ searches }: PreparedOperation, { variables, context }: PlanRun): Introspect | Promise<Introspect> {
+    const { schema, finder } = this.#options;
+    if (searches.length === 0 || finder === undefined) return introspecting(schema, variables, NOTHING);
+    return foundBy(finder, searches, variables, context).then((found) => introspecting(schema, variables, found));
+  }
+
+  #shaped(
+    { shape }: PreparedOperation,
+    run: PlanRun,
+    introspect: Introspect,
+    asText: boolean,
+  ): ExecutionResult | Promise<ExecutionResult> {
+    const { data, errors } = run;
     const turns = new RunTurns(run);
     if (asText) {
       const text = shape.write(data, errors, turns, introspect);
@@ -94,12 +115,9 @@ export class Answerer {
     const shaped = shape.apply(data, errors, turns, introspect);
     return shaped instanceof Promise ? shaped.then((late) => resultOf(late, run)) : resultOf(shaped, run);
   }
-
-  /** Answers what the run's operation asks of the schema itself. */
-  introspect({ variables, errors }: PlanRun): Introspect {
-    return introspecting(this.#options.schema, variables, errors);
-  }
 }
+
+const NOTHING: Found = new Map();
 
 function resultOf(data: ExecutionResult['data'], { errors: { list }, hints }: PlanRun): ExecutionResult {
   const result = list.length === 0 ? { data } : { errors: list, data };

@@ -148,7 +148,7 @@ export class StreamedList {
     if (context.budget?.failure !== undefined) throw context.budget.failure;
 
     const from = this.#count;
-    const introspect = answerer.introspect(run);
+    const introspect = await answerer.introspect(prepared, run);
     const parts: DeferredPart[] = [];
     const shaped = prepared.shape.applyItems(run.data, field.path, run.errors, introspect, parts);
     const depth = this.path.length;

@@ -32,6 +32,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import { isMetaField } from '../meta-fields.ts';
 import { introspectionSizes } from './introspection-sizes.ts';
 import { readWeights, type ListSize, type Weights } from './weights.ts';
 
@@ -41,6 +42,8 @@ export const ASSUMED_SIZE = 20;
 const MUTATION_WEIGHT = 10;
 /** Arguments that say the size of a page where the schema does not say which do. */
 const USUAL_SLICING = ['first', 'last', 'limit'];
+/** Those of `__search` and `__definitions`. */
+const META_SLICING = ['first', 'coordinates'];
 /** What such an argument is about, where the field gives an object. */
 const USUAL_SIZED = ['edges', 'nodes'];
 
@@ -154,7 +157,7 @@ class Compiler {
         : this.#selections(node.selectionSet, type, this.#sizesBelow(field, isList, cost?.listSize, sliced));
     const size = isList ? (sizes?.get(name) ?? sliced ?? this.#assumed(parent, name, cost?.listSize)) : undefined;
     const inputs = this.#inputs(node, field, cost?.arguments);
-    return sum([product(size ?? 1, sum([weight, below])), inputs]);
+    return sum([product(size ?? 1, sum([weight, below])), inputs, name === '__search' ? PLAN.searchWeight : 0]);
   }
 
   #definition(parent: GraphQLNamedType, name: string): GraphQLField<unknown, unknown> | undefined {
@@ -169,7 +172,7 @@ class Compiler {
     field: GraphQLField<unknown, unknown>,
     listSize: ListSize | undefined,
   ): Measure | undefined {
-    const names = listSize?.slicingArguments ?? USUAL_SLICING;
+    const names = listSize?.slicingArguments ?? (isMetaField(field.name) ? META_SLICING : USUAL_SLICING);
     const slicing = field.args.filter((argument) => names.includes(argument.name));
     if (slicing.length === 0) return undefined;
     const fallback = listSize?.assumedSize ?? ASSUMED_SIZE;

@@ -291,6 +291,24 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /__search/,
+    'graphql',
+    async ({ text, answer }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text, variables: JSON.parse(answer!) as object }),
+      });
+      const { data, errors } = (await response.json()) as {
+        data: { __search: { coordinate: string }[]; __definitions: unknown[] };
+        errors?: unknown;
+      };
+      expect(errors).toBeUndefined();
+      expect(data.__search.map(({ coordinate }) => coordinate)).toContain('Query.search');
+      expect(data.__definitions).toMatchObject([{ fieldName: 'search' }, { value: 'KEYWORD' }, { argument: 'label' }]);
+    },
+  ],
+  [
     /@stream/,
     'graphql',
     async ({ text }) => {
