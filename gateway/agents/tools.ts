@@ -38,7 +38,7 @@ const SESSION_CONTEXT = `query SessionContext($sessionId: ID!, $maxTokens: Int) 
   session(id: $sessionId) {
     title messageCount
     context(maxTokens: $maxTokens) {
-      summary { text throughSequence } messages { sequence role content name toolCalls toolCallId } tokens omitted
+      summary { text throughSequence } messages { sequence role content truncated name toolCalls toolCallId } tokens omitted
     }
   }
 }`;

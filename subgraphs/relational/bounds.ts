@@ -78,6 +78,16 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   contextTokens: { what: "The most tokens of a session's context.", unit: 'tokens', default: 1_000_000 },
   contextTokensDefault: { what: 'How many, where it is not asked for another number.', unit: 'tokens', default: 8_000 },
   contextMessages: { what: 'The most messages of one.', unit: 'messages', default: 500 },
+  contextLarge: {
+    what: 'How many messages that are each larger than a whole context share it: each is cut to that part of its tokens, and to what is left.',
+    unit: 'messages',
+    default: 4,
+  },
+  summariesKept: {
+    what: 'How many summaries of a session are kept: the newest, and those that it and others took the place of.',
+    unit: 'summaries',
+    default: 100,
+  },
   summaryCharacters: { what: 'The longest summary of a session.', unit: 'characters', default: 32 * 1024 },
   summaryTokens: { what: 'The longest one that a model is asked for.', unit: 'tokens', default: 4_000 },
   summaryTokensDefault: { what: 'How long, where it is not asked for another length.', unit: 'tokens', default: 500 },

@@ -138,12 +138,18 @@ export interface AppendMessages {
 /** What was said in a session from its first message through one of them, in short. */
 export interface SessionSummaryRow {
   sessionId: string;
+  /** Counts the session's summaries, from 1. */
+  number: number;
+  /** Through which message the one before went; 0 for the first. */
+  afterSequence: number;
   throughSequence: number;
   text: string;
   /** An estimate. */
   tokens: number;
   /** The model that wrote it; null where the caller did. */
   model: string | null;
+  /** The subject of whoever wrote it or had it written; null for those of before that was kept. */
+  writtenBy: string | null;
   runId: string | null;
   createdAt: Date;
 }
@@ -155,6 +161,10 @@ export interface NewestMessages {
   readonly behind: number;
   /** What they may take together. */
   readonly tokens: number;
+  /** What is larger than this … */
+  readonly whole: number;
+  /** … is taken for this. */
+  readonly large: number;
 }
 
 /** Without its secret, which is nowhere, and without the hash of it. */
@@ -637,16 +647,23 @@ export interface RelationalDriver {
     append: AppendMessages,
   ): Promise<{ session: SessionRow; messages: MessageRow[] }>;
   /**
-   * Puts a summary in the place of the one before.
+   * Keeps a summary beside those before, of which only so many stay.
+   * @param most how many of a session are kept
    * @throws CodedError `NOT_FOUND`; `BAD_USER_INPUT` where the session has no such message; `CONFLICT` where the one before covers more
    */
   summarizeSession(
     context: RequestContext,
-    summary: Omit<SessionSummaryRow, 'createdAt'>,
+    summary: Omit<SessionSummaryRow, 'number' | 'afterSequence' | 'writtenBy' | 'createdAt'>,
+    most: number,
   ): Promise<{ session: SessionRow; summary: SessionSummaryRow }>;
-  /** Those of sessions that have one, in any order. */
+  /** The newest of each session that has one, in any order. */
   sessionSummaries(context: RequestContext, sessionIds: readonly string[]): Promise<SessionSummaryRow[]>;
-  /** Of each session, in order: as many of the newest as fit, `most` at the most. */
+  /** Those of each session, the newest first. */
+  summariesOfSessions(
+    context: RequestContext,
+    sessionIds: readonly string[],
+    request: ChildRequest,
+  ): Promise<SessionSummaryRow[]>;
   /**
    * What of messages may be long, in the order of their ids.
    * @param bounds the most bytes of all together, and the most characters of each content that are wanted
@@ -657,8 +674,9 @@ export interface RelationalDriver {
     ids: readonly string[],
     bounds: { readonly bytes: number; readonly characters?: number },
   ): Promise<{ id: string; bytes: number; parts: MessageParts | null }[]>;
+  /** Of each session, in order: as many of the newest as fit, `most` at the most, and the newest of all where it does not. */
   newestMessages(context: RequestContext, of: readonly NewestMessages[], most: number): Promise<MessageRow[]>;
-  /** Erases a session with its messages and its summary. @throws CodedError `NOT_FOUND` */
+  /** Erases a session with its messages and its summaries. @throws CodedError `NOT_FOUND` */
   deleteSession(context: RequestContext, id: string): Promise<SessionRow>;
   /** Sessions of all tenants that nobody has changed for so many days, the oldest first. System only. */
   expiredSessions(context: RequestContext, days: number, limit: number): Promise<{ tenantId: string; id: string }[]>;

@@ -26,6 +26,7 @@ import type {
   ShareRow,
 } from './driver.ts';
 import { RELATIONAL } from './bounds.ts';
+import { largeIn } from './sessions/fitting.ts';
 import { MODELS } from './models/columns.ts';
 
 export interface Loaders {
@@ -55,8 +56,9 @@ export interface Loaders {
     parent: keyof Rows[M] & string,
     where: Condition | undefined,
   ): DataLoader<string, number>;
-  /** The summary of each session. */
+  /** The newest summary of each session. */
   readonly sessionSummary: DataLoader<string, SessionSummaryRow | null>;
+  summariesOf(request: ChildRequest): DataLoader<string, SessionSummaryRow[]>;
   /** What of messages may be long, within the bytes of a request; null for one that is there no more. */
   readonly messageParts: DataLoader<string, MessageParts | null>;
   /** The newest messages of each session that fit so many tokens beside its summary. */
@@ -77,6 +79,7 @@ export interface Loaders {
 export interface SessionContext {
   /** Null also where it takes more than there is room for. */
   readonly summary: SessionSummaryRow | null;
+  /** In order. What is larger than the whole, and the newest, may have to be cut. */
   readonly messages: readonly MessageRow[];
 }
 
@@ -174,6 +177,11 @@ export const createLoaders = (
     return {
       byId,
       sessionSummary,
+      summariesOf: perArguments(
+        async (ids, request: ChildRequest) =>
+          grouped(await driver.summariesOfSessions(context, ids, request), (row) => row.sessionId),
+        [],
+      ),
       sessionContext: perArguments(
         async (ids, maxTokens: number) => {
           // What the messages go on from is the summary that was read, whatever is written meanwhile.
@@ -185,7 +193,7 @@ export const createLoaders = (
           );
           const of = ids.map((sessionId, at) => {
             const { throughSequence: behind = 0, tokens = 0 } = summaries[at] ?? {};
-            return { sessionId, behind, tokens: maxTokens - tokens };
+            return { sessionId, behind, tokens: maxTokens - tokens, whole: maxTokens, large: largeIn(maxTokens) };
           });
           const rows = await driver.newestMessages(context, of, RELATIONAL.contextMessages);
           const messages = grouped(rows, (row) => row.sessionId);

@@ -14,6 +14,9 @@ export const ESTIMATE = 2;
 /** The most tokens that are counted for one UTF-16 code unit. */
 export const MOST_TOKENS_PER_UNIT = 3;
 
+/** The most UTF-16 code units that are counted for one token: spaces in a row. */
+export const MOST_UNITS_PER_TOKEN = 16;
+
 /**
  * Pairs of letters that stand within a piece of words, as the first letter and all that may follow it: those that at
  * least 150 of the 30,522 pieces of BERT's English vocabulary hold. A tokeniser seldom joins others, so that random
@@ -70,7 +73,7 @@ export function estimateTokens(text: string): number {
       while (end < text.length && text.charCodeAt(end) === SPACE) end += 1;
       // One that stands before a word is part of its first token with many tokenisers, but not with all.
       const single = end === at + 1;
-      tokens += single ? (isLetter(text.charCodeAt(end)) ? 0.5 : 1) : Math.ceil((end - at) / 16);
+      tokens += single ? (isLetter(text.charCodeAt(end)) ? 0.5 : 1) : Math.ceil((end - at) / MOST_UNITS_PER_TOKEN);
     } else tokens += TOKENS[unit]!;
     at = end;
   }

@@ -137,7 +137,7 @@ describe('the tables', () => {
       const session = await driver.createSession(as(tenant), { agentId: agent.id, userId, title: null, metadata: {}, idempotencyKey: 'k' }); // prettier-ignore
       const message = { role: 'USER', content: 'c', name: null, toolCalls: null, toolCallId: null, metadata: {}, tokens: 1 } as const; // prettier-ignore
       await driver.appendMessages(as(tenant), { sessionId: session.id, runId: null, messages: [message], idempotencyKey: 'k', expectedSequence: 0 }); // prettier-ignore
-      await driver.summarizeSession(as(tenant), { sessionId: session.id, throughSequence: 1, text: 's', tokens: 1, model: null, runId: null }); // prettier-ignore
+      await driver.summarizeSession(as(tenant), { sessionId: session.id, throughSequence: 1, text: 's', tokens: 1, model: null, runId: null }, 9); // prettier-ignore
       await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', mediaType: 'text/plain', fileKey: null });
       await driver.recordUsage(
         as(tenant),

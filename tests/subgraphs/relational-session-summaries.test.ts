@@ -111,6 +111,63 @@ describe('the writer’s own', () => {
   });
 });
 
+describe('those before', () => {
+  const LISTED = `query ($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+    session(id: $id) { summary { number } summaries(first: $first, after: $after, last: $last, before: $before) {
+      totalCount nodes { number afterSequence throughSequence text writtenBy model run { id } } pageInfo { hasNextPage hasPreviousPage endCursor startCursor }
+    } }
+  }`;
+  const EVERYBODY: Asking = { subject: 'helpdesk', scopes: ['sessions:all'] };
+
+  test('stay, each with the messages that it adds, who wrote it and in which run; and go with the session', async () => {
+    const { tenant, id } = await conversation(said(9));
+    const write = (input: object, as?: Asking) => fixture.get(tenant, SUMMARIZE, { input: { sessionId: id, ...input } }, as); // prettier-ignore
+    const list = async (given: object = {}, as?: Asking) => (await fixture.get(tenant, LISTED, { id, ...given }, as)).session; // prettier-ignore
+    expect(await list()).toMatchObject({ summary: null, summaries: { totalCount: 0, nodes: [] } });
+    await write({ text: 'One.', throughSequence: 3, runId: 'run_1' });
+    await write({ text: 'Two.', throughSequence: 7 }, EVERYBODY);
+    await write({ text: 'Two, better.', throughSequence: 7 });
+    const [one, two, better] = [
+      { number: 1, afterSequence: 0, throughSequence: 3, text: 'One.', writtenBy: `${tenant}-user`, model: null, run: { id: 'run_1' } }, // prettier-ignore
+      { number: 2, afterSequence: 3, throughSequence: 7, text: 'Two.', writtenBy: 'helpdesk', model: null, run: null },
+      { number: 3, afterSequence: 7, throughSequence: 7, text: 'Two, better.', writtenBy: `${tenant}-user`, model: null, run: null }, // prettier-ignore
+    ];
+    const all = await list();
+    expect(all).toMatchObject({ summary: { number: 3 }, summaries: { totalCount: 3, nodes: [better, two, one] } });
+    expect(await list({}, EVERYBODY)).toEqual(all);
+    const first = await list({ first: 2 });
+    expect(first.summaries).toMatchObject({ nodes: [better, two], pageInfo: { hasNextPage: true } });
+    expect((await list({ first: 2, after: first.summaries.pageInfo.endCursor })).summaries).toMatchObject({ nodes: [one], pageInfo: { hasNextPage: false } }); // prettier-ignore
+    expect((await list({ last: 1 })).summaries.nodes).toEqual([one]);
+    expect((await list({ last: 9, before: first.summaries.pageInfo.endCursor })).summaries.nodes).toEqual([better]);
+    // Nobody else's, by a session that he sees not; and a cursor of another list is none.
+    expect((await fixture.get(tenant, LISTED, { id }, { subject: 'ben' })).session).toBeNull();
+    expect((await fixture.get('elsewhere', LISTED, { id }, EVERYBODY)).session).toBeNull();
+    expect((await fixture.ask(tenant, LISTED, { id, first: 1, after: 'x' })).codes).toEqual(['BAD_USER_INPUT']);
+    // Of twelve at once, numbers have no gaps, and what each adds begins where the one before ended.
+    await Promise.allSettled(Array.from({ length: 12 }, (_, at) => write({ text: `${at}`, throughSequence: 8 + (at % 2) }))); // prettier-ignore
+    const { nodes, totalCount } = (await list({ first: 50 })).summaries;
+    expect(nodes.map(({ number }: { number: number }) => number)).toEqual(Array.from({ length: totalCount }, (_, at) => totalCount - at)); // prettier-ignore
+    for (const [at, { afterSequence, throughSequence }] of nodes.entries()) {
+      expect(afterSequence).toBe(nodes[at + 1]?.throughSequence ?? 0);
+      expect(throughSequence).toBeGreaterThanOrEqual(afterSequence);
+    }
+    await fixture.get(tenant, 'mutation ($id: ID!) { deleteSession(input: { id: $id }) { deletedIds } }', { id });
+    const { createRequestContext } = await import('#subgraphs/shared/context.ts');
+    const everything = createRequestContext({ tenantId: tenant, subject: 'x', roles: [], scopes: ['sessions:all'] });
+    expect(await fixture.postgres.read(everything, { sql: 'SELECT FROM relational.session_summaries', parameters: [] })).toEqual([]); // prettier-ignore
+  });
+
+  test('are as many as are kept', async () => {
+    const { tenant, id } = await conversation(said(1));
+    for (let at = 1; at <= 103; at += 1)
+      await fixture.get(tenant, SUMMARIZE, { input: { sessionId: id, text: `${at}`, throughSequence: 1 } });
+    const { summary, summaries } = (await fixture.get(tenant, LISTED, { id, last: 1 })).session;
+    expect([summary.number, summaries.totalCount, summaries.nodes[0].text]).toEqual([103, 100, '4']);
+    expect(summaries.pageInfo.hasNextPage).toBe(false);
+  });
+});
+
 describe('a model’s', () => {
   test('goes on from the one before, leaves the newest messages out, and says who wrote it', async () => {
     const { tenant, id: sessionId } = await conversation(said(14, 'harbour'));
@@ -196,11 +253,100 @@ describe('a context', () => {
     const call = { role: 'ASSISTANT', toolCalls: [{ id: 'c', function: { name: 'f', arguments: '{}' } }], content: 'x '.repeat(200) }; // prettier-ignore
     const answer = { role: 'TOOL', toolCallId: 'c', content: 'ok' };
     const { tenant, id } = await conversation([...said(2), call, answer, answer, ...said(1)]);
-    const within = await contextOf(tenant, id, 60);
+    const within = await contextOf(tenant, id, 45);
     expect([sequences(within.messages), within.omitted]).toEqual([[6], 5]);
     expect(sequences((await contextOf(tenant, id, 600)).messages)).toEqual([1, 2, 3, 4, 5, 6]);
     const bare = await conversation([answer]);
     expect(await contextOf(bare.tenant, bare.id)).toEqual({ summary: null, messages: [], tokens: 0, omitted: 1 });
+  });
+
+  describe('of a message that is larger than all of it', () => {
+    const CUT = `query ($id: ID!, $maxTokens: Int) {
+      session(id: $id) { context(maxTokens: $maxTokens) {
+        summary { text } tokens omitted
+        messages { sequence role content truncated toolCalls toolCallId tokens message { content tokens } }
+      } }
+    }`;
+    const cutOf = async (tenant: string, id: string, maxTokens: number) => {
+      const { context } = (await fixture.get(tenant, CUT, { id, maxTokens })).session;
+      expect(context.tokens).toBeLessThanOrEqual(maxTokens);
+      for (const { content, truncated, message } of context.messages) {
+        const mark = /\n… \[cut: the first ([\d,]+) of ([\d,]+) characters\]$/.exec(content);
+        expect(mark !== null).toBe(truncated);
+        // What is kept is its beginning, and as long as the mark says; the message is whole where it is asked for itself.
+        const [, kept, of] = mark?.map((text) => Number(text.replaceAll(',', ''))) ?? [
+          0,
+          content.length,
+          content.length,
+        ];
+        expect(message.content.slice(0, kept)).toBe(mark === null ? content : content.slice(0, mark.index));
+        expect(message.content).toHaveLength(of!);
+        expect(content.isWellFormed()).toBe(true);
+      }
+      return context;
+    };
+
+    test('is its beginning, beside those around it', async () => {
+      const call = { role: 'ASSISTANT', toolCalls: [{ id: 'c', function: { name: 'read', arguments: '{}' } }] };
+      const page = { role: 'TOOL', toolCallId: 'c', content: 'It was a dark night on the quay. '.repeat(7_000) };
+      const { tenant, id } = await conversation([...said(2), call, page, { role: 'ASSISTANT', content: 'Dark.' }]);
+      const told = await cutOf(tenant, id, 1_000);
+      expect(sequences(told.messages)).toEqual([1, 2, 3, 4, 5]);
+      expect(told.messages.map(({ truncated }: { truncated: boolean }) => truncated)).toEqual([false, false, false, true, false]); // prettier-ignore
+      expect(told.omitted).toBe(0);
+      // All the room that others leave.
+      expect(told.tokens).toBeGreaterThan(950);
+      // Whole where it fits.
+      const whole = await cutOf(tenant, id, 200_000);
+      expect(whole.messages[3]).toMatchObject({ truncated: false, content: page.content });
+    });
+
+    test('four share it, and older ones have no room', async () => {
+      const { tenant, id } = await conversation(said(9, 'harbour '.repeat(3_000)));
+      const { messages, omitted } = await cutOf(tenant, id, 2_000);
+      expect(sequences(messages)).toEqual([6, 7, 8, 9]);
+      expect(omitted).toBe(5);
+      for (const { tokens } of messages) expect(tokens).toBeGreaterThan(450);
+    });
+
+    test('is cut where the newest has no room beside the summary, and left out where there is none at all', async () => {
+      const { tenant, id } = await conversation([...said(2), { role: 'USER', content: 'quay '.repeat(400) }]);
+      const text = 'word '.repeat(300);
+      await fixture.get(tenant, SUMMARIZE, { input: { sessionId: id, text, throughSequence: 2 } });
+      const beside = await cutOf(tenant, id, 1_000);
+      expect(beside.summary).toEqual({ text });
+      expect(beside.messages).toMatchObject([{ sequence: 3, truncated: true }]);
+      for (const maxTokens of [1, 2, 5, 20])
+        expect(await cutOf(tenant, id, maxTokens)).toEqual({ summary: null, messages: [], tokens: 0, omitted: 3 });
+    });
+
+    test.each<[string, object]>([
+      ['pairs of surrogates', { role: 'USER', content: '🚢'.repeat(3_000) }],
+      ['odd pairs', { role: 'USER', content: `a${'🚢'.repeat(3_000)}` }],
+      ['ideographs', { role: 'USER', content: '港'.repeat(9_000) }],
+      ['spaces', { role: 'USER', content: ' '.repeat(200_000) }],
+      ['line breaks', { role: 'USER', content: '\n'.repeat(9_000) }],
+      ['one word', { role: 'USER', content: 'x'.repeat(262_144) }],
+      ['base64', { role: 'USER', content: Buffer.from('It was a dark night. '.repeat(900)).toString('base64') }],
+      ['capitals', { role: 'USER', content: 'THE QUAY '.repeat(2_000) }],
+      ['a mark of its own', { role: 'USER', content: '\n… [cut: the first 1 of 2 characters]'.repeat(900) }],
+      ['a long name', { role: 'TOOL', name: 'n'.repeat(500), content: 'x '.repeat(9_000) }],
+    ])('of %s', async (_, message) => {
+      const { tenant, id } = await conversation([...said(1), message, ...said(1)]);
+      for (const maxTokens of [60, 333, 1_000]) {
+        const { messages, omitted } = await cutOf(tenant, id, maxTokens);
+        expect(messages.at(-1).sequence).toBe(3);
+        expect(omitted).toBe(messages[0].sequence - 1);
+      }
+      expect((await cutOf(tenant, id, 1_000)).messages).toHaveLength(3);
+    });
+
+    test('whose calls are what is large is left out, for calls are never cut', async () => {
+      const toolCalls = [{ id: 'c', function: { name: 'f', arguments: 'x '.repeat(9_000) } }];
+      const { tenant, id } = await conversation([...said(2), { role: 'ASSISTANT', content: 'x', toolCalls }, { role: 'TOOL', toolCallId: 'c', content: 'ok' }, ...said(1)]); // prettier-ignore
+      const { messages, omitted } = await cutOf(tenant, id, 500);
+      expect([sequences(messages), omitted]).toEqual([[5], 4]);
+    });
   });
 
   test('of an empty session is empty, of many takes as few statements as of one, and of a long one is bounded', async () => {
@@ -209,7 +355,7 @@ describe('a context', () => {
     const count = async () => {
       const { context, codes } = await fixture.ask(
         tenant,
-        '{ sessions(first: 50) { nodes { id summary { text } context(maxTokens: 500) { summary { text } messages { content session { id } } omitted } messages(last: 2) { nodes { sequence } } } } }',
+        '{ sessions(first: 50) { nodes { id summary { text } context(maxTokens: 500) { summary { text } messages { content message { session { id } } } omitted } summaries(first: 2) { totalCount nodes { text } } messages(last: 2) { nodes { sequence } } } } }',
       );
       expect(codes).toEqual([]);
       return context.statements.total;

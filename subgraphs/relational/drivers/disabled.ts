@@ -36,6 +36,7 @@ export const disabledDriver: RelationalDriver = {
   appendMessages: refuse,
   summarizeSession: refuse,
   sessionSummaries: refuse,
+  summariesOfSessions: refuse,
   messageParts: refuse,
   newestMessages: refuse,
   deleteSession: refuse,

@@ -74,8 +74,8 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addFacets(parts);
   addIndexing(parts);
   addMemory(parts);
-  addSessions(parts);
-  addSummaries(parts);
+  const { role } = addSessions(parts);
+  addSummaries(parts, role);
   addArtifacts(parts);
   addUsage(parts);
   addAudit(parts);

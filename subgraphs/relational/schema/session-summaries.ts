@@ -1,31 +1,44 @@
 /** What a session is in short, and what of it fits a model. */
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
+import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkId, noSuch } from '#subgraphs/shared/ids.ts';
 import { estimateTokens } from '#subgraphs/shared/tokens.ts';
 import { RELATIONAL } from '../bounds.ts';
-import type { MessageRow, SessionRow, SessionSummaryRow } from '../driver.ts';
+import type { MessageParts, MessageRow, SessionRow, SessionSummaryRow } from '../driver.ts';
 import { checkText } from '../input.ts';
 import { notTold, type SessionContext } from '../loaders.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { parseFilter } from '../models/filters.ts';
 import { parseOrder } from '../models/orders.ts';
+import { fitted, type ToldMessage } from '../sessions/fitting.ts';
 import { sumUp, type SaidMessage } from '../sessions/summing-up.ts';
+import { pageOfChildren } from './children.ts';
 import { checkRun, type Ref, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 
-interface Context extends SessionContext {
+interface Context extends Pick<SessionContext, 'summary'> {
+  readonly messages: readonly ToldMessage[];
   readonly omitted: number;
 }
 
-export function addSummaries(parts: SchemaParts): void {
-  const { builder, types, stubs, loaders } = parts;
+export function addSummaries(parts: SchemaParts, role: unknown): void {
+  const { subgraph, builder, types, stubs, loaders } = parts;
   const summary = builder.objectRef<SessionSummaryRow>('SessionSummary').implement({
     description: 'What was said in a session from its first message through a later one, in short. The messages stay.',
     fields: (t) => ({
       text: t.exposeString('text', { nullable: false, description: 'The summary, as plain text.' }),
+      number: t.exposeInt('number', {
+        nullable: false,
+        description: "Counts the session's summaries, from 1: the last is its `summary`.",
+      }),
+      afterSequence: t.exposeInt('afterSequence', {
+        nullable: false,
+        description:
+          'The `sequence` of the last message that the summary before covered, 0 where it is the first: what it adds to that is behind it, through `throughSequence`.',
+      }),
       throughSequence: t.exposeInt('throughSequence', {
         nullable: false,
         description: 'The `sequence` of the last message that it covers.',
@@ -35,6 +48,10 @@ export function addSummaries(parts: SchemaParts): void {
         description: 'How many tokens it is to a model: an estimate, seldom too low.',
       }),
       model: t.exposeString('model', { description: 'The model that wrote it; null where the caller did.' }),
+      writtenBy: t.exposeString('writtenBy', {
+        description:
+          'Who wrote it, or had the model write it: the subject of a token, or the id of an API key; null of those that were written before this was kept.',
+      }),
       run: t.field({
         type: stubs.Run,
         description: 'The run that wrote it; null where nobody said.',
@@ -48,6 +65,75 @@ export function addSummaries(parts: SchemaParts): void {
       }),
     }),
   });
+  const summaries = connectionType<SessionSummaryRow>(subgraph, 'SessionSummary', {
+    node: summary,
+    items: 'summaries of a session',
+    totalCount: true,
+  });
+  // Not the message itself, whose content is the same wherever it is asked for, as clients that keep things by their ids expect.
+  const told = builder.objectRef<ToldMessage>('SessionContextMessage').implement({
+    description: 'A message as a model is told it.',
+    fields: (t) => ({
+      message: t.field({
+        type: types.Message,
+        nullable: false,
+        description: 'The message, whole.',
+        resolve: ({ message }) => message,
+      }),
+      sequence: t.int({
+        nullable: false,
+        description: "Counts the session's messages, from 1 without gaps.",
+        resolve: ({ message }) => message.sequence,
+      }),
+      role: t.field({
+        type: role as 'String',
+        nullable: false,
+        description: 'Who says it.',
+        resolve: ({ message }) => message.role as never,
+      }) as never,
+      content: t.string({
+        nullable: false,
+        description:
+          'What is said. Where it is `truncated`, the beginning of it, and a mark that says how much that is: `… [cut: the first 1,200 of 90,000 characters]`.',
+        resolve: async ({ message, cut }, _, request) => cut ?? (await partsOf(message, request)).content,
+      }),
+      truncated: t.boolean({
+        nullable: false,
+        description:
+          'Whether `content` is cut: of a message that alone is larger than `maxTokens`, or the newest where it has no room beside the summary.',
+        resolve: ({ cut }) => cut !== undefined,
+      }),
+      name: t.string({
+        description: 'The name of who says it, or of the tool; null where nobody said.',
+        resolve: ({ message }) => message.name,
+      }),
+      toolCalls: t.field({
+        type: 'JSON',
+        description: 'The tools that an ASSISTANT calls, as a JSON list; null where it calls none. Never cut.',
+        resolve: async ({ message }, _, request) => (await partsOf(message, request)).toolCalls,
+      }),
+      toolCallId: t.string({
+        description: 'The call that a TOOL answers; null where it answers none.',
+        resolve: ({ message }) => message.toolCallId,
+      }),
+      tokens: t.exposeInt('tokens', {
+        nullable: false,
+        description: 'How many tokens it is as it is told: an estimate, seldom too low.',
+      }),
+      createdAt: t.field({
+        type: 'DateTime',
+        nullable: false,
+        description: 'When it was appended.',
+        resolve: ({ message }) => message.createdAt,
+      }),
+    }),
+  });
+  const partsOf = async ({ id }: MessageRow, request: RequestContext): Promise<MessageParts> => {
+    const parts = await loaders(request).messageParts.load(id);
+    // Removed since its row was read.
+    if (parts === null) throw noSuch('Message', id);
+    return parts;
+  };
   const context = builder.objectRef<Context>('SessionContext').implement({
     description: 'What of a session fits a model: its summary, and the newest messages behind what that covers.',
     fields: (t) => ({
@@ -58,9 +144,9 @@ export function addSummaries(parts: SchemaParts): void {
       }),
       messages: t.field({
         directives: { listSize: { assumedSize: RELATIONAL.contextMessages } },
-        type: [types.Message],
+        type: [told],
         nullable: { list: false, items: false },
-        description: `Oldest first, at most ${RELATIONAL.contextMessages}. They do not begin with what a tool answered to a call that is not among them.`,
+        description: `Oldest first, at most ${RELATIONAL.contextMessages}. They do not begin with what a tool answered to a call that is not among them. One that alone is larger than \`maxTokens\` is cut, so that it is there, and others beside it.`,
         resolve: (of) => [...of.messages],
       }),
       tokens: t.int({
@@ -81,6 +167,26 @@ export function addSummaries(parts: SchemaParts): void {
       description: 'What was said, in short; null where nobody has summed it up.',
       resolve: ({ id }, _, request) => loaders(request).sessionSummary.load(id),
     }),
+    summaries: t.field({
+      type: summaries,
+      description: `The summaries that there were, the newest first: \`summary\`, and those whose place others took. The last ${RELATIONAL.summariesKept} are kept, for as long as the session is.`,
+      args: pageArguments(t.arg as never),
+      resolve: async ({ id }, args: PageArguments, request, info) => {
+        const page = await pageOfChildren(
+          'sessions.summaries',
+          args,
+          ({ number }: SessionSummaryRow) => number,
+          (slice) => loaders(request).summariesOf(slice).load(id),
+          info,
+        );
+        // They count from 1 without gaps, and the oldest of many are removed.
+        const totalCount = async () => {
+          const newest = await loaders(request).sessionSummary.load(id);
+          return Math.min(newest?.number ?? 0, RELATIONAL.summariesKept);
+        };
+        return { ...page, totalCount };
+      },
+    }),
     context: t.field({
       type: context,
       // As many rows are looked at.
@@ -98,7 +204,12 @@ export function addSummaries(parts: SchemaParts): void {
           1,
           RELATIONAL.contextTokens,
         );
-        return withoutBareAnswers(await loaders(request).sessionContext(most).load(id), messageCount);
+        const { summary, messages } = await loaders(request).sessionContext(most).load(id);
+        const room = most - (summary?.tokens ?? 0);
+        const told = await fitted(messages, { room, maxTokens: most }, (message) =>
+          loaders(request).messageParts.load(message.id),
+        );
+        return withoutBareAnswers(summary, told, Math.max(messageCount, messages.at(-1)?.sequence ?? 0));
       },
     }),
   }));
@@ -106,10 +217,14 @@ export function addSummaries(parts: SchemaParts): void {
 }
 
 /** Providers refuse a conversation that begins with the answer to a call that they do not see. */
-function withoutBareAnswers({ summary, messages }: SessionContext, messageCount: number): Context {
-  const from = messages.findIndex(({ role }) => role !== 'TOOL');
+function withoutBareAnswers(
+  summary: SessionSummaryRow | null,
+  messages: readonly ToldMessage[],
+  last: number,
+): Context {
+  const from = messages.findIndex(({ message }) => message.role !== 'TOOL');
   const told = from === -1 ? [] : messages.slice(from);
-  const before = told[0] === undefined ? Math.max(messageCount, messages.at(-1)?.sequence ?? 0) : told[0].sequence - 1;
+  const before = told[0] === undefined ? last : told[0].message.sequence - 1;
   return { summary, messages: told, omitted: before - (summary?.throughSequence ?? 0) };
 }
 
@@ -128,7 +243,7 @@ function addSummarize(parts: SchemaParts, type: Ref<SessionSummaryRow>): void {
     takes: 'memory:write',
     weight: WEIGHT.model,
     description:
-      'Sums up what was said in a session, in the place of the summary before: with the `text` that you have written, or, without it, by the chat model, which is told the summary before and the ' +
+      'Sums up what was said in a session, in the place of the summary before, which `summaries` keeps: with the `text` that you have written, or, without it, by the chat model, which is told the summary before and the ' +
       `messages behind it, takes the scope \`models:use\` and costs tokens. A call sums up ${RELATIONAL.summedUp} messages at the most: call again while \`throughSequence\` has not come far enough. ` +
       '`STORE_DISABLED` where no model is configured; nothing stands in for it.',
     input: 'What to sum up.',
@@ -165,7 +280,11 @@ function addSummarize(parts: SchemaParts, type: Ref<SessionSummaryRow>): void {
       const summed = input.text == null ? await byModel(input, context) : byCaller(input.text, input);
       if ('session' in summed) return summed;
       const tokens = estimateTokens(summed.text);
-      return await driver().summarizeSession(context, { ...summed, sessionId, tokens, runId });
+      return await driver().summarizeSession(
+        context,
+        { ...summed, sessionId, tokens, runId },
+        RELATIONAL.summariesKept,
+      );
     },
   });
 

@@ -32,7 +32,8 @@ const ROLES = {
 /** Whose they are, as descriptions say it. */
 const SEEN = "the caller's own, or everybody's with the scope `sessions:all`";
 
-export function addSessions(parts: SchemaParts): void {
+/** @returns the enum of who says a message */
+export function addSessions(parts: SchemaParts): { role: unknown } {
   const { subgraph, builder, types, loaders } = parts;
   const role = builder.enumType('MessageRole', {
     description: 'Who says a message of a session.',
@@ -95,6 +96,7 @@ export function addSessions(parts: SchemaParts): void {
   });
   addSessionMutations(parts);
   addAppend(parts, role);
+  return { role };
 }
 
 const sessionField = ({ types }: SchemaParts, t: ObjectFields<{ session: SessionRow }>, description: string) =>

@@ -37,7 +37,8 @@ export function checkMessages(inputs: readonly MessageInput[]): NewMessage[] {
   return checked.map((message) => ({ ...message, tokens: tokensOf(message) }));
 }
 
-const tokensOf = ({ content, name, toolCalls }: Omit<NewMessage, 'tokens'>): number =>
+/** An estimate of what a message takes of a model's context. */
+export const tokensOf = ({ content, name, toolCalls }: Pick<NewMessage, 'content' | 'name' | 'toolCalls'>): number =>
   RELATIONAL.messageFrameTokens +
   estimateTokens(content) +
   (name === null ? 0 : estimateTokens(name)) +

@@ -31,6 +31,7 @@ const LISTS: Record<string, readonly string[]> = {
   'Query.usageRecords': ['{ usageRecords(ARGUMENTS) { PAGE } }'],
   'Query.apiKeys': ['{ apiKeys(ARGUMENTS) { PAGE } }'],
   'Query.shares': ['{ shares(ARGUMENTS) { PAGE } }'],
+  'Session.summaries': ['query($session: ID!) { session(id: $session) { summaries(ARGUMENTS) { PAGE } } }'],
   'Agent.versions': ['query($agent: ID!) { agent(id: $agent) { versions(ARGUMENTS) { PAGE } } }'],
   'Agent.runs': ['query($agent: ID!) { agent(id: $agent) { runs(ARGUMENTS) { PAGE } } }'],
   'Agent.memoryFacts': ['query($agent: ID!) { agent(id: $agent) { memoryFacts(ARGUMENTS) { PAGE } } }'],
@@ -173,6 +174,10 @@ beforeAll(async () => {
       messages: Array.from({ length: 8 }, (_, n) => ({ role: 'USER', content: `${n}` })),
     },
   });
+  for (let through = 1; through <= 7; through++)
+    await ask('mutation($input: SummarizeSessionInput!) { summarizeSession(input: $input) { session { id } } }', {
+      input: { sessionId: ids['session'], text: `Through ${through}.`, throughSequence: through },
+    });
   ids['file'] = 'made/all.md';
   await ask('mutation($input: PutObjectInput!) { putObject(input: $input) { object { key } } }', {
     input: { key: ids['file'], mediaType: 'text/markdown', content: 'All.', encoding: 'UTF8' },

@@ -93,6 +93,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     appendMessages: (...given) => sessions.appendMessages(postgres, ...given),
     summarizeSession: (...given) => summaries.summarizeSession(postgres, ...given),
     sessionSummaries: (...given) => summaries.sessionSummaries(postgres, ...given),
+    summariesOfSessions: (...given) => summaries.summariesOfSessions(postgres, ...given),
     messageParts: (...given) => sessions.messageParts(postgres, ...given),
     newestMessages: (...given) => summaries.newestMessages(postgres, ...given),
     deleteSession: (...given) => sessions.deleteSession(postgres, ...given),
