@@ -39,7 +39,8 @@ const SCENARIOS = [
   ['2026-07-28', 'input-required-result-ignore-extra-params', 0],
 ] as const;
 
-describe.skipIf(folder === undefined)("the protocol's own tools", () => {
+// Each asks by programs that start for it, several times some.
+describe.skipIf(folder === undefined)("the protocol's own tools", { timeout: 120_000 }, () => {
   let it: TestServer;
   let node: string;
   let operations: string;

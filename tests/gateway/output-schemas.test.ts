@@ -54,7 +54,9 @@ interface Answer {
 type Call = (name: string, given: Record<string, unknown>) => Promise<Answer>;
 
 /** A client's tools with what checks their answers, and how to call them. Clients of both lines check answers themselves, too. */
-async function connected(revision: string): Promise<{ schemas: Map<string, object | undefined>; call: Call }> {
+async function connected(
+  revision: string,
+): Promise<{ schemas: Map<string, object | undefined>; inputs: Map<string, object>; call: Call }> {
   const url = new URL('/mcp', it.url);
   const info = { name: 'test', version: '1' };
   const client = revision === '2025-06-18' ? new Client1(info) : new Client2(info, revision === '2026-07-28' ? { versionNegotiation: { mode: { pin: revision } } } : {}); // prettier-ignore
@@ -62,6 +64,7 @@ async function connected(revision: string): Promise<{ schemas: Map<string, objec
   const { tools } = await client.listTools();
   return {
     schemas: new Map(tools.map(({ name, outputSchema }) => [name, outputSchema])),
+    inputs: new Map(tools.map(({ name, inputSchema }) => [name, inputSchema])),
     call: async (name, given) => (await client.callTool({ name, arguments: given })) as Answer,
   };
 }
@@ -122,8 +125,12 @@ async function* answersOf(
 
 describe.each(['2026-07-28', '2025-11-25', '2025-06-18'])('by %s', (revision) => {
   test('every tool has a schema of its answers, and they fit it: data, pages, and errors', async () => {
-    const { schemas, call } = await connected(revision);
+    const { schemas, inputs, call } = await connected(revision);
     const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+    for (const [name, schema] of inputs) {
+      expect(schema, name).toMatchObject({ type: 'object', $schema: 'https://json-schema.org/draft/2020-12/schema' });
+      expect(() => ajv.compile(schema), name).not.toThrow();
+    }
     const checks = new Map<string, ValidateFunction>();
     for (const [name, schema] of schemas) {
       expect(schema, name).toMatchObject({ type: 'object', properties: { errors: {} } });
@@ -147,6 +154,86 @@ describe.each(['2026-07-28', '2025-11-25', '2025-06-18'])('by %s', (revision) =>
     }
     expect([...seen].sort()).toEqual([...schemas.keys()].sort());
   });
+});
+
+/** What no model should write, and some do. */
+const HOSTILE: readonly unknown[] = [
+  '\0',
+  '\ud800',
+  "'; drop table runs; --",
+  '{"$gt": ""}',
+  '../../etc/passwd',
+  'x'.repeat(200_000),
+  -1,
+  1.5,
+  Number.MAX_SAFE_INTEGER + 2,
+  true,
+  null,
+  [],
+  ['x', { y: [null] }],
+  { constructor: 'x', toString: 1 },
+  JSON.parse('{"__proto__": {"polluted": true}}'),
+];
+
+test('whatever a tool is given, it answers, as its schema says, and the fault is not the server', async () => {
+  const { schemas, inputs } = await connected('2025-11-25');
+  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+  const post = async (name: string, given: unknown) => {
+    const answer = await fetch(`${it.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } }),
+    });
+    return (await answer.json()) as { result?: Answer; error?: { code: number; message: string } };
+  };
+  const asked: Promise<void>[] = [];
+  for (const [name, schema] of inputs) {
+    const check = ajv.compile(schemas.get(name)!);
+    const { properties = {}, required = [] } = schema as { properties?: object; required?: readonly string[] };
+    for (const value of HOSTILE) {
+      // Each for all arguments that must be there, and for those that may be left out.
+      const every = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, value]));
+      for (const given of [every(required), every(Object.keys(properties))]) {
+        const told = `${name} ${JSON.stringify(given).slice(0, 80)}`;
+        const judged = post(name, given).then(({ result, error }) => {
+          expect(JSON.stringify(result ?? error), told).not.toMatch(/INTERNAL_SERVER_ERROR|\bat .*\.[tj]s:/);
+          if (error === undefined) expect(result, told).toHaveProperty('content');
+          else expect(error, told).toMatchObject({ code: -32602 });
+          if (result?.structuredContent !== undefined)
+            expect(check(result.structuredContent), `${told} ${JSON.stringify(check.errors)}`).toBe(true);
+        });
+        asked.push(judged);
+        if (asked.length % 10 === 0) await Promise.all(asked);
+      }
+    }
+  }
+  await Promise.all(asked);
+  expect(asked.length).toBeGreaterThan(300);
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+});
+
+test('an answer that is as long as a page is whole, and one that is longer by a character goes on', async () => {
+  const { call } = await connected('2026-07-28');
+  const limit = 1_000;
+  const long = (length: number) => call('execute', { query: `{ ${'a'.repeat(length - '{"data":{"":"Query"}}'.length)}: __typename }`, limit }); // prettier-ignore
+  const whole = await long(limit);
+  expect(whole.content.map(({ text }) => text!.length)).toEqual([limit]);
+  expect(whole.structuredContent).toHaveProperty('data');
+  const cut = await long(limit + 1);
+  expect(cut.content[0]!.text).toHaveLength(limit);
+  expect(cut.structuredContent).toEqual({ text: cut.content[0]!.text, next: expect.stringContaining('`offset`: 1000') as string }); // prettier-ignore
+  // No character is torn apart where a page ends; and there is nothing past the end.
+  const key = 'edge';
+  await call('remember', { key, value: `${'x'.repeat(950)}${'\u{1f300}'.repeat(100)}` });
+  const query = 'query ($key: String!) { memoryFacts(where: { key: { eq: $key } }) { nodes { value } } }';
+  const read = async (offset: number, most: number) => (await call('execute', { query, variables: { key }, offset, limit: most })).structuredContent as { text: string; next: string }; // prettier-ignore
+  for (const most of [1_000, 1_001]) {
+    const first = await read(0, most);
+    const second = await read(Number(/`offset`: (\d+)/.exec(first.next)![1]), most);
+    expect(Buffer.from(first.text).toString()).toBe(first.text);
+    expect(JSON.parse(first.text + second.text)).toHaveProperty('data.memoryFacts.nodes');
+  }
+  expect(await read(10_000_000, limit)).toMatchObject({ text: '', next: expect.stringContaining('last') as string });
 });
 
 test('schemas of answers are told as JSON Schema and by OpenAPI, too', async () => {

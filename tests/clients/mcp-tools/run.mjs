@@ -1,6 +1,6 @@
 /**
  * `npm run test:mcp`: installs the conformance suite and the inspector of the Model Context Protocol beside this file, without their
- * install scripts, and asks a server with them. Not part of `npm test`: it is 223 packages.
+ * install scripts, and asks a server with them. A step of `.ci/run`, not part of `npm test`: it is 223 packages.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
