@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerBudget } from '#gateway/admission/operations.ts';
 import { AgentRequests } from '#gateway/agents/agent-requests.ts';
 import { functionCalling } from '#gateway/agents/function-calling.ts';
+import { schemaSearches } from '#gateway/agents/schema-search.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { bodyLimits } from '#gateway/http/body.ts';
@@ -64,6 +65,7 @@ async function namesAllowedBy(capabilities: string): Promise<string[]> {
   const agents = new AgentRequests({
     operations: it.services.operations,
     schema: () => schema,
+    search: schemaSearches(),
     authenticate: () => Promise.resolve(DEVELOPER),
     capabilities: agentCapabilities,
     body: bodyLimits(bounds.http),
