@@ -149,7 +149,7 @@ export interface SessionSummaryRow {
   /** The model that wrote it; null where the caller did. */
   model: string | null;
   /** The subject of whoever wrote it or had it written; null for those of before that was kept. */
-  writtenBy: string | null;
+  author: string | null;
   runId: string | null;
   createdAt: Date;
 }
@@ -653,7 +653,7 @@ export interface RelationalDriver {
    */
   summarizeSession(
     context: RequestContext,
-    summary: Omit<SessionSummaryRow, 'number' | 'afterSequence' | 'writtenBy' | 'createdAt'>,
+    summary: Omit<SessionSummaryRow, 'number' | 'afterSequence' | 'author' | 'createdAt'>,
     most: number,
   ): Promise<{ session: SessionRow; summary: SessionSummaryRow }>;
   /** The newest of each session that has one, in any order. */

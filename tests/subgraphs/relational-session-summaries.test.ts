@@ -114,7 +114,7 @@ describe('the writer’s own', () => {
 describe('those before', () => {
   const LISTED = `query ($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
     session(id: $id) { summary { number } summaries(first: $first, after: $after, last: $last, before: $before) {
-      totalCount nodes { number afterSequence throughSequence text writtenBy model run { id } } pageInfo { hasNextPage hasPreviousPage endCursor startCursor }
+      totalCount nodes { number afterSequence throughSequence text author model run { id } } pageInfo { hasNextPage hasPreviousPage endCursor startCursor }
     } }
   }`;
   const EVERYBODY: Asking = { subject: 'helpdesk', scopes: ['sessions:all'] };
@@ -128,9 +128,9 @@ describe('those before', () => {
     await write({ text: 'Two.', throughSequence: 7 }, EVERYBODY);
     await write({ text: 'Two, better.', throughSequence: 7 });
     const [one, two, better] = [
-      { number: 1, afterSequence: 0, throughSequence: 3, text: 'One.', writtenBy: `${tenant}-user`, model: null, run: { id: 'run_1' } }, // prettier-ignore
-      { number: 2, afterSequence: 3, throughSequence: 7, text: 'Two.', writtenBy: 'helpdesk', model: null, run: null },
-      { number: 3, afterSequence: 7, throughSequence: 7, text: 'Two, better.', writtenBy: `${tenant}-user`, model: null, run: null }, // prettier-ignore
+      { number: 1, afterSequence: 0, throughSequence: 3, text: 'One.', author: `${tenant}-user`, model: null, run: { id: 'run_1' } }, // prettier-ignore
+      { number: 2, afterSequence: 3, throughSequence: 7, text: 'Two.', author: 'helpdesk', model: null, run: null },
+      { number: 3, afterSequence: 7, throughSequence: 7, text: 'Two, better.', author: `${tenant}-user`, model: null, run: null }, // prettier-ignore
     ];
     const all = await list();
     expect(all).toMatchObject({ summary: { number: 3 }, summaries: { totalCount: 3, nodes: [better, two, one] } });

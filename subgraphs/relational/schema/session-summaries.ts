@@ -48,9 +48,9 @@ export function addSummaries(parts: SchemaParts, role: unknown): void {
         description: 'How many tokens it is to a model: an estimate, seldom too low.',
       }),
       model: t.exposeString('model', { description: 'The model that wrote it; null where the caller did.' }),
-      writtenBy: t.exposeString('writtenBy', {
+      author: t.exposeString('author', {
         description:
-          'Who wrote it, or had the model write it: the subject of a token, or the id of an API key; null of those that were written before this was kept.',
+          'Whose it is: the subject of the token, or the id of the API key, that summed up, or had the model do so; null of those from before this was kept.',
       }),
       run: t.field({
         type: stubs.Run,

@@ -16,7 +16,7 @@ import { heldSession } from './sessions.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 const COLUMNS = sql`session_id AS "sessionId", number, after_sequence AS "afterSequence", through_sequence AS "throughSequence", text, tokens, model,
-  written_by AS "writtenBy", run_id AS "runId", created_at AS "createdAt"`;
+  written_by AS author, run_id AS "runId", created_at AS "createdAt"`;
 
 export async function summarizeSession(
   postgres: Postgres,
