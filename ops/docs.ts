@@ -60,7 +60,7 @@ function configuration(): string {
 <!-- Printed by \`npm run docs\` from gateway/config/variables.ts. Edit that. -->
 
 Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
-server does not start. A name that is nearly one of these (\`MAX_DEPTHS\`) is told by a warning in the log. \`npm run config -- --check\` says
+server does not start. A name that is nearly one of these (\`MAX_DEPTHS\`, \`API_KEY\`, \`RATE_LIMIT_PER_PRINCIPAL\`) is told by a warning in the log. \`npm run config -- --check\` says
 all that without a start: which are set, from where, and what is wrong, never the value of a secret; it ends with 1 where something is. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it, and so may what is marked (file).
 The files of passwords and keys of stores, and of certificates, are read anew when a connection is made, so that they can be exchanged under a
 running server.

@@ -13,13 +13,23 @@ export interface UnknownVariable {
 const READ_ELSEWHERE = ['TRIBUTARY_TOKEN', 'TRIBUTARY_URL', 'NODE_ENV'];
 
 /** Variables of other programs that happen to be near. */
-const OF_OTHERS = new Set(['API_KEY', 'REDIS_URI', 'DATABASE_URI']);
+const OF_OTHERS = new Set(['REDIS_URI', 'DATABASE_URI', 'OTEL_BLRP_SCHEDULE_DELAY']);
+
+/** Whose names other programs read many more of: a word more, or less, in such a name is no mistake. */
+const SHARED_WORDS = new Set(
+  ['DATABASE', 'POSTGRES', 'REDIS', 'S3', 'NEO4J', 'QDRANT', 'OPENAI', 'OTEL', 'TEMPORAL', 'EMBEDDING', 'LOG'].concat(
+    ['PGVECTOR', 'API_KEY'], // Another program's, where `API_KEYS` is set: it is none of `API_KEY_DAYS` then.
+  ),
+);
 
 /** By how many letters a name may differ, by its length: what is short is near to much that is somebody else's. */
-const farthest = (length: number): number => (length < 6 ? 0 : length < 10 ? 1 : 2);
+const farthest = (length: number): number => (length < 10 ? 1 : 2);
+
+/** Those with another letter in a letter's place are other words: `POST`, `HOME`. */
+const isShort = (length: number): boolean => length < 6;
 
 /** Names as variables are written; what is longer is nobody's mistake. */
-const VARIABLE = /^[A-Z][A-Z0-9_]{0,99}$/;
+const VARIABLE = /^[A-Z][A-Z0-9_]{0,99}$/i;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -44,8 +54,8 @@ export function unknownVariables(env: Environment): UnknownVariable[] {
   const known = knownNames();
   return [...unread(env, known)].flatMap((name) => {
     const meant = name.startsWith('SUBGRAPH_')
-      ? meantOfSubgraph(name, known)
-      : (nearest(name, known, env) ?? notAsFile(name, known));
+      ? (meantOfAll(name, known, env) ?? meantOfSubgraph(name, known))
+      : (nearest(name, known, env) ?? wordMoreOrLess(name, known, env) ?? notAsFile(name, known));
     return meant === undefined ? [] : [{ name, meant }];
   });
 }
@@ -75,21 +85,59 @@ function saysMoreOrLess(words: readonly string[], ours: string): boolean {
 }
 
 function nearest(name: string, known: Iterable<string>, env: Environment): string | undefined {
+  const isSmall = name !== name.toUpperCase();
   let found: { meant: string; edits: number } | undefined;
   for (const meant of known) {
-    if (env[meant]) continue; // Then the other is somebody else's.
-    const near = farthest(Math.min(name.length, meant.length));
+    if (isGiven(meant, env)) continue; // Then the other is somebody else's.
+    // In small letters it is a mistake only where it is the very name: `http_proxy` and its like are others'.
+    if (isSmall) {
+      if (meant.includes('_') && name.toUpperCase() === meant) return meant;
+      continue;
+    }
+    const shorter = Math.min(name.length, meant.length);
+    const near = farthest(shorter);
     const most = found === undefined ? near : Math.min(near, found.edits - 1);
     const edits = editDistance(name, meant, most);
-    if (edits <= most) found = { meant, edits };
+    if (edits <= most && !(isShort(shorter) && isReplaced(name, meant))) found = { meant, edits };
   }
   return found?.meant;
+}
+
+const isGiven = (name: string, env: Environment): boolean => Boolean(env[name] || env[`${name}_FILE`]);
+
+/** Whether two names that are one edit apart differ by a letter in another's place. */
+const isReplaced = (name: string, other: string): boolean =>
+  name.length === other.length && [...name].sort().join('') !== [...other].sort().join('');
+
+/** `RATE_LIMIT_PER_PRINCIPAL`, `SESSION_RETENTION`: a word more, or one less. The first word says whose a variable is. */
+function wordMoreOrLess(name: string, known: Iterable<string>, env: Environment): string | undefined {
+  const words = name.split('_');
+  if (SHARED_WORDS.has(words[0]!) || SHARED_WORDS.has(name)) return undefined;
+  for (const meant of known) {
+    const other = meant.split('_');
+    const [few, many] = words.length < other.length ? [words, other] : [other, words];
+    if (few.length < 2 || many.length !== few.length + 1 || few[0] !== many[0] || isGiven(meant, env)) continue;
+    if (many.some((_, at) => at > 0 && few.every((word, index) => word === many[index < at ? index : index + 1])))
+      return meant;
+  }
+  return undefined;
 }
 
 /** `PORT_FILE`: what is neither secret nor long is not read from a file. */
 function notAsFile(name: string, known: ReadonlySet<string>): string | undefined {
   const meant = /^(.+)_FILE$/.exec(name)?.[1];
   return meant !== undefined && known.has(meant) ? meant : undefined;
+}
+
+/**
+ * `SUBGRAPH_SAHRE_SUBSCRIPTIONS` could be the setting of a subgraph `sahre`, but a letter makes it one that holds for all.
+ * @returns undefined where such a subgraph is named besides
+ */
+function meantOfAll(name: string, known: ReadonlySet<string>, env: Environment): string | undefined {
+  const ending = subgraphVariable(name)?.ofAll?.slice('SUBGRAPH'.length) ?? '';
+  const one = name.replace(/_FILE$/, '').slice(0, -ending.length);
+  if (ending !== '' && env[`${one}_URL`]) return undefined;
+  return [...known].find((ours) => ours.startsWith('SUB') && !isGiven(ours, env) && editDistance(name, ours, 1) === 1);
 }
 
 /** What begins with `SUBGRAPH_` is of a subgraph of any name, so that its ending alone says what was meant. */

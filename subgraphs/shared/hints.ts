@@ -104,16 +104,27 @@ const plain = (name: string): string =>
     .replace(/[\p{M}\s_\-.:/]+/gu, '')
     .slice(0, SHARED.hintCharacters);
 
-/** Levenshtein's distance; more than `most` where it is more. */
+/** Levenshtein's distance, in which two letters that changed places are one edit; more than `most` where it is more. */
 export function editDistance(a: string, b: string, most: number): number {
-  if (Math.abs(a.length - b.length) > most) return most + 1;
+  const far = most + 1;
+  if (Math.abs(a.length - b.length) > most) return far;
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    if (Math.min(...next) > most) return most + 1;
-    row = next;
+    let least = i;
+    // What is further from the diagonal is too far anyway.
+    const from = Math.max(1, i - most);
+    for (let j = 1; j < from; j++) next.push(far);
+    for (let j = from; j <= Math.min(b.length, i + most); j++) {
+      const edits = Math.min((row[j] ?? far) + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      next.push(isSwapped ? Math.min(edits, (before[j - 2] ?? far) + 1) : edits);
+      least = Math.min(least, next[j]!);
+    }
+    // Of a swap, what is two rows before counts.
+    if (least > far) return far;
+    [before, row] = [row, next];
   }
-  return row[b.length]!;
+  return Math.min(row[b.length] ?? far, far);
 }

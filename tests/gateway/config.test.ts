@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Variables } from '#gateway/config/variables.ts';
+import { Variables, variableTable } from '#gateway/config/variables.ts';
 import { settingsOf } from '#gateway/config/remote-subgraphs.ts';
 import { ConfigError, loadConfig } from '#gateway/config/config.ts';
+import { unknownVariables } from '#gateway/config/unknown-variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { printedDocs } from '#ops/docs.ts';
 
@@ -289,15 +290,156 @@ describe('names that nothing reads', () => {
   test('are not told where they are other programs’, or a subgraph’s, or the variable that is near is set too', () => {
     expect(
       unknown(
-        ...['HOME', 'POST', 'PATH', 'PROT', 'API_KEY', 'PGDATA', 'PGHOSTADDR', 'PGSSLCRL', 'PGPASSFILE', 'PGTZ'],
+        ...['HOME', 'POST', 'PATH', 'PGDATA', 'PGHOSTADDR', 'PGSSLCRL', 'PGPASSFILE', 'PGTZ'],
         ...['S3_ACCESS_KEY_ID', 'S3_PORT', 'REDIS_PORT', 'REDIS_HOST', 'QDRANT_PORT', 'NEO4J_USER', 'NEO4J_AUTH'],
         ...['OPENAI_API_BASE', 'OTEL_EXPORTER_OTLP_COMPRESSION', 'TEMPORAL_TLS_CERT_PATH', 'LOG_FILE', 'max_depths'],
         'TRIBUTARY_TOKEN',
       ),
     ).toEqual([]);
     expect(loadConfig({ SUBGRAPH_MAPS_TIMEOUT_MS: '1000', SUBGRAPH_VECTOR_URL: 'http://v' }).unknown).toEqual([]);
+    const ofOne = { SUBGRAPH_SHARES_SUBSCRIPTIONS: 'sse', SUBGRAPH_SHARES_URL: 'http://shares' };
+    expect(unknownVariables(ofOne)).toEqual([]);
     expect(loadConfig({ MAX_DEPTH: '9', MAX_DEPTHS: '3', MAX_COSTS: '' }).unknown).toEqual([]);
     expect(loadConfig(Object.fromEntries([['A'.repeat(100_000), 'x']])).unknown).toEqual([]);
+  });
+
+  test('are told of every variable, with one letter left out, twice, or in the place of its neighbour', () => {
+    const names = new Set<string>(variableTable().map(({ name }) => name));
+    // A shell sets none that begins with a digit, and some become others of these.
+    const typos = new Set<string>();
+    for (const name of names)
+      for (let at = 0; at < name.length; at++) {
+        const [before, letter, rest] = [name.slice(0, at), name.charAt(at), name.slice(at + 1)];
+        typos.add(before + rest).add(before + letter + letter + rest);
+        typos.add(before + rest.slice(0, 1) + letter + rest.slice(1));
+      }
+    const wrong = [...typos].filter((typo) => !names.has(typo) && /^[A-Z]/.test(typo));
+    const told = new Set(
+      unknownVariables(Object.fromEntries(wrong.map((typo) => [typo, 'canary']))).map(({ name }) => name),
+    );
+    expect(wrong.length).toBeGreaterThan(10_000);
+    expect(wrong.filter((typo) => !told.has(typo))).toEqual([]);
+  });
+
+  test('are told with a word more or less, and in small letters', () => {
+    expect(
+      unknown('RATE_LIMIT_PER_PRINCIPAL', 'SESSION_RETENTION', 'MAX_QUERY_DEPTH', 'API_KEYS_LIST', 'ROLE_API_SCOPES'),
+    ).toEqual([
+      'API_KEYS_LIST: API_KEYS',
+      'MAX_QUERY_DEPTH: MAX_DEPTH',
+      'RATE_LIMIT_PER_PRINCIPAL: RATE_LIMIT_PRINCIPAL',
+      'ROLE_API_SCOPES: ROLE_SCOPES',
+      'SESSION_RETENTION: SESSION_RETENTION_DAYS',
+    ]);
+    expect(unknown('API_KEY', 'MAX_DEPHT', 'oidc_issuer')).toEqual([
+      'API_KEY: API_KEYS',
+      'MAX_DEPHT: MAX_DEPTH',
+      'oidc_issuer: OIDC_ISSUER',
+    ]);
+    // Whose keys are set means another program by `API_KEY`.
+    expect(unknownVariables({ API_KEY: 'canary', API_KEYS: 'only' })).toEqual([]);
+  });
+
+  test('are not told where they commonly stand in an environment', () => {
+    const common = [
+      ...[
+        'PATH',
+        'HOME',
+        'USER',
+        'SHELL',
+        'LANG',
+        'LANGUAGE',
+        'LC_ALL',
+        'TERM',
+        'PWD',
+        'OLDPWD',
+        'SHLVL',
+        'LOGNAME',
+        'TZ',
+      ],
+      ...[
+        'HOSTNAME',
+        'MAIL',
+        'EDITOR',
+        'PAGER',
+        'DISPLAY',
+        'TMPDIR',
+        'TEMP',
+        'TMP',
+        'CI',
+        'DEBUG',
+        'COLORTERM',
+        'NO_COLOR',
+      ],
+      ...[
+        'SSH_AUTH_SOCK',
+        'SSH_CONNECTION',
+        'XDG_RUNTIME_DIR',
+        'XDG_DATA_HOME',
+        'DBUS_SESSION_BUS_ADDRESS',
+        'SUDO_USER',
+      ],
+      ...[
+        'HTTP_PROXY',
+        'HTTPS_PROXY',
+        'NO_PROXY',
+        'http_proxy',
+        'no_proxy',
+        'SSL_CERT_FILE',
+        'SSL_CERT_DIR',
+        '_',
+        'COLUMNS',
+      ],
+      ...[
+        'NODE_ENV',
+        'NODE_OPTIONS',
+        'NODE_EXTRA_CA_CERTS',
+        'NODE_VERSION',
+        'NODE_PATH',
+        'UV_THREADPOOL_SIZE',
+        'INIT_CWD',
+      ],
+      ...['npm_config_cache', 'npm_lifecycle_event', 'npm_package_name', 'npm_config_registry', 'npm_execpath'],
+      ...[
+        'PGSERVICE',
+        'PGPASSFILE',
+        'PGDATA',
+        'PGTZ',
+        'PGAPPNAME',
+        'PGOPTIONS',
+        'PGCONNECT_TIMEOUT',
+        'POSTGRES_PASSWORD',
+      ],
+      ...['POSTGRES_USER', 'POSTGRES_DB', 'REDIS_TLS_URL', 'REDIS_PASSWORD', 'BASE_URL', 'NEXT_PUBLIC_BASE_URL', 'URL'],
+      ...['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT', 'KUBERNETES_PORT', 'KUBERNETES_PORT_443_TCP_ADDR'],
+      ...['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_METRICS_HEADERS'],
+      ...['OTEL_PROPAGATORS', 'OTEL_TRACES_SAMPLER', 'OTEL_LOG_LEVEL', 'OTEL_SDK_DISABLED', 'OTEL_BSP_EXPORT_TIMEOUT'],
+      ...[
+        'OTEL_BLRP_SCHEDULE_DELAY',
+        'OTEL_METRIC_EXPORT_TIMEOUT',
+        'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+        'OTEL_NODE_RESOURCE_DETECTORS',
+      ],
+      ...[
+        'AWS_ACCESS_KEY_ID',
+        'AWS_SECRET_ACCESS_KEY',
+        'AWS_REGION',
+        'AWS_PROFILE',
+        'S3_ACCESS_KEY_ID',
+        'GITHUB_TOKEN',
+      ],
+      ...[
+        'ANTHROPIC_API_KEY',
+        'OPENAI_ORG_ID',
+        'DOCKER_HOST',
+        'POD_NAME',
+        'POD_IP',
+        'HOST_IP',
+        'INVOCATION_ID',
+        'WORKSPACE',
+      ],
+    ];
+    expect(unknown(...common)).toEqual([]);
   });
 });
 
