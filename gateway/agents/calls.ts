@@ -305,7 +305,7 @@ function paged(whole: string, { offset, limit }: Page, rest: Rest): CallToolResu
       { type: 'text', text },
       { type: 'text', text: next },
     ],
-    structuredContent: { text, next },
+    structuredContent: { text, next, ...(end < whole.length && rest === REST.query ? { nextOffset: end } : {}) },
   };
 }
 

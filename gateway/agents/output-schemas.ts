@@ -40,8 +40,8 @@ const ERRORS = {
     properties: { message: STRING, extensions: { type: 'object' } },
   },
 } as const;
-/** What is longer than a page, or no data at all: `next` says how to go on. */
-const TEXT = { text: STRING, next: STRING } as const;
+/** What is longer than a page, or no data at all: `next` says how to go on, `nextOffset` is the `offset` of the page behind it. */
+const TEXT = { text: STRING, next: STRING, nextOffset: { type: 'integer' } } as const;
 
 /** What tools answer that run operations: data and errors, or a page of both as text. @param data what data are */
 export const answerSchema = (data: JsonSchema = { type: ['object', 'null'] }): JsonSchema => ({

@@ -51,7 +51,9 @@ const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
 }`;
 
 const REMEMBER = `mutation Remember($key: String!, $value: String!, $source: String, $agentId: ID, $own: Boolean, $userId: String) {
-  rememberFact(input: { key: $key, value: $value, source: $source, agentId: $agentId, own: $own, userId: $userId }) { fact { id key value updatedAt } }
+  rememberFact(
+    input: { key: $key, value: $value, source: $source, agentId: $agentId, own: $own, userId: $userId, waitFor: [VECTOR] }
+  ) { fact { id key value updatedAt } notIndexed { store state } }
 }`;
 
 const FORGET = 'mutation Forget($id: ID!) { forgetFact(input: { id: $id }) { deletedIds } }';

@@ -50,6 +50,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     unit: 'characters',
     default: 100_000,
   },
+  resourceBytes: {
+    what: 'The most bytes of a file that a resource is: more is said to be there, with a link to all of it. At most what `StoredObject.text` takes.',
+    unit: 'bytes',
+    default: 1_048_576,
+  },
   smallestPage: { what: 'The shortest page that an agent may ask for.', unit: 'characters', default: 1_000 },
   queryCharacters: { what: 'The longest text of keywords for `search_schema`.', unit: 'characters', default: 500 },
   results: {

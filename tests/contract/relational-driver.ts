@@ -505,9 +505,28 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           await driver.forgetFact(as(tenant), first.id);
           expect(await driver.byIds(as(tenant), 'MemoryFact', [first.id])).toEqual([]);
           expect(await listed(tenant)).toEqual(['from then on', 'planned', 'second']);
-          // Each of two takes the place of the other, at once: both are done.
+          // Each of two takes the place of the other, at once: one does.
           const [a, b] = [await remember(tenant, 'a', ''), await remember(tenant, 'b', '')];
-          await Promise.all([supersede('a', b.id), supersede('b', a.id)]);
+          const done = await Promise.allSettled([supersede('a', b.id), supersede('b', a.id)]);
+          expect(done.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+          expect(done.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'CONFLICT' } });
+        });
+
+        test('what another has taken the place of is kept as it was, until one of both is forgotten', async () => {
+          const tenant = newTenant();
+          const supersede = (key: string, supersedesId: string) =>
+            driver.rememberFact(as(tenant), { agentId: null, key, value: '', source: null, supersedesId });
+          const first = await remember(tenant, 'first', 'one');
+          const second = await supersede('second', first.id);
+          const third = await supersede('third', second.id);
+          const told = { code: 'CONFLICT', message: expect.stringContaining('"second"') as unknown, extensions: { supersededBy: second.id } }; // prettier-ignore
+          await expect(remember(tenant, 'first', 'anew')).rejects.toMatchObject(told);
+          // Else each would have come before the other.
+          await expect(supersede('first', third.id)).rejects.toMatchObject(told);
+          expect((await driver.byIds(as(tenant), 'MemoryFact', [first.id]))[0]!.value).toBe('one');
+          expect((await remember(tenant, 'third', 'three')).supersedesId).toBe(second.id);
+          await driver.forgetFact(as(tenant), second.id);
+          expect((await remember(tenant, 'first', 'anew')).validUntil).toBeNull();
         });
       });
 

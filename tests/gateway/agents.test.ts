@@ -410,14 +410,17 @@ describe('MCP', () => {
 
   test('a tool that tells where its answer goes on goes on there, and no other tells so', async () => {
     await using other = await startTestServer({ AGENT_CAPABILITIES: 'read,write', MCP_PAGE_CHARACTERS: '1000' });
-    const ask = async (name: string, args: object): Promise<{ text: string; next: string }> => {
+    const ask = async (
+      name: string,
+      args: object,
+    ): Promise<{ text: string; next: string; nextOffset?: number | undefined }> => {
       const answer = await fetch(`${other.url}/agents/tools/${name}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(args),
       });
-      const body = (await answer.json()) as { text?: string; next?: string };
-      return { text: body.text ?? JSON.stringify(body), next: body.next ?? '' };
+      const body = (await answer.json()) as { text?: string; next?: string; nextOffset?: number };
+      return { text: body.text ?? JSON.stringify(body), next: body.next ?? '', nextOffset: body.nextOffset };
     };
     const idIn = ({ text }: { text: string }): string => /(?:ses|run|mem|doc)_[A-Za-z0-9_-]+/.exec(text)![0];
     const long = 'tide '.repeat(600);
@@ -460,6 +463,7 @@ describe('MCP', () => {
     for (const [name, args] of Object.entries(asked)) {
       const first = await ask(name, args);
       const at = /`offset`: (\d+)/.exec(first.next)?.[1];
+      expect([name, first.nextOffset]).toEqual([name, at === undefined ? undefined : Number(at)]);
       if (at === undefined) continue;
       goOn.push(name);
       const second = await ask(name, { ...args, offset: Number(at) });

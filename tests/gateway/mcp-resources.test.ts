@@ -73,6 +73,19 @@ test('a list of operations binds what agents write, and not what the server asks
 });
 
 describe('resources', () => {
+  test('a file that is more than a resource may be says so, and where all of it is', async () => {
+    const text = 'All work and no play. '.repeat(50_000);
+    const put =
+      'mutation ($c: String!) { putObject(input: { key: "long.txt", mediaType: "text/plain", content: $c, encoding: UTF8 }) { object { key } } }';
+    expect((await WAYS_IN['POST']!(it.url, { query: put, variables: { c: text } })).answer.errors).toBeUndefined();
+    const { contents } = await client.readResource({ uri: 'tributary://objects/long.txt' });
+    const [begun, rest] = contents as unknown as [{ text: string }, { text: string }];
+    expect(begun.text).toBe(text.slice(0, 1_048_576));
+    expect(rest.text).toMatch(/beginning: 1048576 of 1100000 bytes/);
+    const link = /https?:\S+/.exec(rest.text)![0];
+    expect(await (await fetch(link)).text()).toBe(text);
+  });
+
   test('are listed, with the templates of those that have an id', async () => {
     const { resources } = await client.listResources();
     expect(resources.map(({ uri }) => uri)).toEqual(['tributary://schema', 'tributary://schema/described']);

@@ -81,6 +81,11 @@ test("a worker's life", async () => {
   expect(await code(FINISH, { runId: run.id })).toBe('CONFLICT');
   expect(await code(FINISH, { runId: run.id, token: '9-x', error: { message: 'no' } })).toBe('CONFLICT');
   expect((await data(FINISH, own)).finishRun.run.status).toBe('SUCCEEDED');
+  // Whoever heard no answer asks again; another end is none of his.
+  expect((await data(FINISH, own)).finishRun.run.status).toBe('SUCCEEDED');
+  expect(await code(FINISH, { ...own, error: { message: 'no' } })).toBe('CONFLICT');
+  expect(await code(FINISH, { ...own, token: '9-x' })).toBe('CONFLICT');
+  expect(await code(FINISH, { runId: run.id })).toBe('CONFLICT');
 });
 
 test('cancelling needs no lease', async () => {

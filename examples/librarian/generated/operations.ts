@@ -15,7 +15,7 @@ export type AppendRunEventsInput = {
   idempotencyKey?: string | null | undefined;
   /** The run. */
   runId: string;
-  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
+  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that another claim, or handing the run back, has ended; one that has merely expired is good until then. */
   token?: string | null | undefined;
   /** Whether the run now waits for something outside it (status WAITING) until the next append; false when absent. A worker hands the run back with it. */
   waiting?: boolean | null | undefined;
@@ -104,7 +104,7 @@ export type FinishRunInput = {
   output?: unknown;
   /** The run. */
   runId: string;
-  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
+  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that another claim, or handing the run back, has ended; one that has merely expired is good until then. */
   token?: string | null | undefined;
 };
 

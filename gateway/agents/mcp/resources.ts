@@ -16,6 +16,8 @@ interface Kind {
   readonly read: string;
   /** Text of one. @default its JSON */
   readonly text?: (found: Readonly<Record<string, unknown>>) => unknown;
+  /** What there is beside that which was read, told behind it. */
+  readonly rest?: (found: Readonly<Record<string, unknown>>) => string | undefined;
   /** The newest of them: nodes with that which {@link Kind.variable} stands for. */
   readonly newest: string;
 }
@@ -40,8 +42,12 @@ export const KINDS: readonly Kind[] = [
     uri: 'tributary://objects/{+key}',
     variable: 'key',
     mimeType: 'text/plain',
-    read: 'query Object($key: String!) { found: object(key: $key) { key size mediaType updatedAt text downloadUrl } }',
+    read: `query Object($key: String!) { found: object(key: $key) { key size mediaType updatedAt text(maxBytes: ${AGENTS.resourceBytes}) downloadUrl } }`,
     text: ({ text, ...rest }) => text ?? JSON.stringify(rest),
+    rest: ({ text, size, downloadUrl }) =>
+      text === null || Number(size) <= AGENTS.resourceBytes
+        ? undefined
+        : `This is the beginning: ${AGENTS.resourceBytes} of ${String(size)} bytes. All of it: ${String(downloadUrl)}`,
     newest: 'query Objects($first: Int!) { list: objects(first: $first) { nodes { value: key name: key } } }',
   },
   {
@@ -84,10 +90,11 @@ export function addResources(server: McpServer, calls: Calls): void {
       const value = decoded(String(variables[variable]));
       const { found } = value === undefined ? {} : await calls.find(kind.read, { [variable]: value });
       if (found === null || found === undefined) throw new ResourceNotFoundError(asked.href);
-      const text = kind.text === undefined ? found : kind.text(found as Readonly<Record<string, unknown>>);
-      return {
-        contents: [{ uri: asked.href, mimeType, text: typeof text === 'string' ? text : JSON.stringify(text ?? null) }],
-      };
+      const one = found as Readonly<Record<string, unknown>>;
+      const text = kind.text === undefined ? one : kind.text(one);
+      const whole = { uri: asked.href, mimeType, text: typeof text === 'string' ? text : JSON.stringify(text ?? null) };
+      const rest = kind.rest?.(one);
+      return { contents: [whole, ...(rest === undefined ? [] : [{ ...whole, mimeType: 'text/plain', text: rest }])] };
     });
   }
 }

@@ -59,7 +59,7 @@ export function addMemory(parts: SchemaParts): void {
     takes: 'memory:write',
     description:
       'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
-      'forgetting forgets; to keep what was, remember under another key what `supersedes` it. The audit log says when and by whom. Found by meaning (`memoryFacts(where: { similarTo })`) a moment later; at ' +
+      'forgetting forgets; to keep what was, remember under another key what `supersedes` it, and then it is kept: its key is a CONFLICT until one of both is forgotten. The audit log says when and by whom. Found by meaning (`memoryFacts(where: { similarTo })`) a moment later; at ' +
       'once with `waitFor: VECTOR`.',
     input: 'What to remember.',
     inputFields: (t) => ({

@@ -5,6 +5,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, storeDisabled } from '#subgraphs/shared/errors.ts';
 import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
+import { inputHash } from '#subgraphs/shared/input-hash.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { RUNS } from '../bounds.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from '../driver.ts';
@@ -161,7 +162,7 @@ export function addMutations(
       }),
       token: t.string({
         description:
-          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over.",
+          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that another claim, or handing the run back, has ended; one that has merely expired is good until then.",
       }),
     }),
   });
@@ -215,7 +216,12 @@ export function addMutations(
     type: RunEventType,
     payload: { [key: string]: JsonValue },
     lease: { token?: string | null; regardless?: boolean },
-  ) => await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]), ...lease });
+  ) => {
+    // A worker whose answer was lost asks again, and is told the same: its token, and what it gave, make it the same end.
+    const { token } = lease;
+    const again = token == null ? {} : { idempotencyKey: `finishRun ${inputHash({ token, type, payload })}` };
+    return await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]), ...lease, ...again });
+  };
 
   const RunErrorInput = builder.inputType('RunErrorInput', {
     description: 'How a run failed.',
@@ -232,7 +238,7 @@ export function addMutations(
       error: t.field({ type: RunErrorInput, description: 'How the run failed; absent where it succeeded.' }),
       token: t.string({
         description:
-          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over.",
+          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that another claim, or handing the run back, has ended; one that has merely expired is good until then.",
       }),
     }),
   });
@@ -241,7 +247,7 @@ export function addMutations(
       directives: takes('runs:work'),
       type: runPayload('FinishRunPayload', 'What `finishRun` did.'),
       description:
-        'Ends a run, queued or under way, and what is open in it: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
+        'Ends a run, queued or under way, and what is open in it: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already; the same again with the `token` that ended it changes nothing.',
       args: { input: t.arg({ type: FinishRunInput, required: true, description: 'The run to finish.' }) },
       resolve: async (_root, { input: { runId, output, error, token } }, context) => {
         const lease = { token: checkText('token', token) };

@@ -25,7 +25,9 @@ export async function rememberFact(
       const found = await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${agentId} FOR KEY SHARE`));
       if (found.length === 0) throw noSuch('Agent', agentId);
     }
-    if (supersedesId !== null) await supersede(tx, { id, userId }, supersedesId, validFrom);
+    const locked = await lockFacts(tx, supersedesId === null ? [id] : [id, supersedesId]);
+    await checkNotSuperseded(tx, id, key);
+    if (supersedesId !== null) await supersede(tx, { id, userId }, supersedesId, locked, validFrom);
     const [row] = await tx.query(
       rowsOf(
         'MemoryFact',
@@ -51,17 +53,43 @@ export async function rememberFact(
   });
 }
 
-/** Ends a fact whose place another takes. Both are locked in the order of their ids, so that two that take each other's place do not wait for ever. */
+type LockedFact = Pick<MemoryFactRow, 'id' | 'userId'>;
+
+/** Of those that are there; in the order of their ids, so that two that take each other's place do not wait for ever. */
+async function lockFacts(tx: Transaction, ids: readonly string[]): Promise<readonly LockedFact[]> {
+  return await tx.query(
+    statement(sql<LockedFact>`
+      SELECT id, user_id AS "userId" FROM relational.memory_facts WHERE id = ANY(${ids}::text[]) ORDER BY id FOR UPDATE`),
+  );
+}
+
+/**
+ * What another fact has taken the place of is kept as it was: told anew it would hold beside the other, and could take that one's place in turn.
+ * @throws CodedError `CONFLICT`
+ */
+async function checkNotSuperseded(tx: Transaction, id: string, key: string): Promise<void> {
+  const [later] = await tx.query(
+    statement(sql<Pick<MemoryFactRow, 'id' | 'key'>>`
+      SELECT id, key FROM relational.memory_facts WHERE supersedes_id = ${id} ORDER BY created_at, id LIMIT 1`),
+  );
+  if (later === undefined) return;
+  throw conflict(
+    `The fact ${JSON.stringify(key)} is kept as it was: ${JSON.stringify(later.key)} has taken its place.`,
+    {
+      hint: `Remember it under the key ${JSON.stringify(later.key)}, or under a new one that \`supersedes\` ${later.id}; or forget one of both first.`,
+      extensions: { supersededBy: later.id },
+    },
+  );
+}
+
+/** Ends a fact whose place another takes. @param locked those of both that are there */
 async function supersede(
   tx: Transaction,
-  by: Pick<MemoryFactRow, 'id' | 'userId'>,
+  by: LockedFact,
   id: string,
+  locked: readonly LockedFact[],
   from: Date | null,
 ): Promise<void> {
-  const locked = await tx.query(
-    statement(sql<Pick<MemoryFactRow, 'id' | 'userId'>>`
-      SELECT id, user_id AS "userId" FROM relational.memory_facts WHERE id = ANY(${[by.id, id]}::text[]) ORDER BY id FOR UPDATE`),
-  );
   const before = locked.find((fact) => fact.id === id);
   if (before === undefined) throw noSuch('MemoryFact', id);
   // Of what ends, those must see the end who saw it; and of what is a user's, nobody else is told.
