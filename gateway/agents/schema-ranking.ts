@@ -21,7 +21,7 @@ export type Rank = (question: string, limit: number) => Promise<Ranked[]>;
 /** What a kind of entry counts. */
 const KIND: Readonly<Record<Kind, number>> = { query: 1.25, numbers: 1.25, change: 0.9, stream: 0.9, field: 1, leaf: 0.7, inherited: 0.15, type: 0.2, input: 0.15, page: 0.1 }; // prettier-ignore
 /** What kinds count more, or less, by what a question wants. */
-const WANTED = { change: 1.9, besideChange: 1.6, numbers: 1.6, noNumbers: 0.2, live: 2 } as const;
+const WANTED = { change: 1.9, besideChange: 1.3, numbers: 1.6, noNumbers: 0.2, live: 2 } as const;
 /** What a word counts that stands for the one asked for. */
 const SYNONYM = 0.95;
 /** What it counts more where all of a name is asked for. */

@@ -7,43 +7,47 @@ const SAME = [
   'create make new add register issue begin start open',
   'upsert add write save insert import store change put load merge',
   'update change edit modify set close rename',
-  'delete remove erase drop throw discard',
+  'delete remove erase drop throw discard clear purge destroy rid',
   'put upload store save write',
   'upload attach send',
   'remember store save memorize memory know learn',
   'forget remove delete memory drop',
-  'revoke stop end withdraw disable invalidate',
-  'cancel stop abort kill end',
-  'start launch run execute begin trigger work schedule',
+  'revoke stop end withdraw disable invalidate deactivate',
+  'rotate replace renew refresh exchange',
+  'cancel stop abort kill end halt interrupt terminate',
+  'start launch run execute begin trigger work schedule enqueue invoke',
   'finish complete end done fail close',
-  'claim take next dequeue lock lease worker hold',
+  'claim take next dequeue lock lease worker hold poll acquire',
+  'heartbeat keepalive ping extend renew lease',
   'append add log report',
   'record report track log',
   'aggregate count number total sum average many group statistics most per',
   'facets kinds available types exist values common frequent top',
-  'usage spent cost spend consumption tokens money price',
+  'usage spent cost spend consumption tokens money price billing budget',
   'generate ask chat completion answer prompt llm write talk',
   'search find passages semantic text look query hits result',
   'similarity meaning semantic',
   'similar like alike near resembling related same',
-  'entity package node thing library',
+  'agent assistant bot',
+  'entity package node thing library vertex person organization location product',
   'node any global id',
-  'relation edge connect dependency connection depend link',
+  'relation edge connect dependency connection depend link relationship triple',
   'neighbors connected linked walk related deep hop transitive indirect traverse',
-  'object file blob bytes image attachment',
+  'object file blob bytes image attachment bucket',
   'download fetch link',
   'model llm',
   'subscribe follow watch live stream now',
   'delta piece token stream written',
-  'tenant me account project workspace organisation',
-  'audit history changed log refused security',
+  'tenant me account project workspace organisation organization',
+  'audit history changed log refused security trail compliance',
+  'actor who user by subject',
   'document note page file article text',
   'collection folder prefix directory',
-  'session conversation chat thread dialog',
-  'message said say talk utterance turn',
+  'session conversation chat thread dialog discussion',
+  'message said say talk utterance turn reply',
   'fact memory belief knowledge',
   'memory knows remember fact prefer preference like',
-  'summary summarize shorten short',
+  'summary summarize shorten short digest abstract brief',
   'artifact output result produced image',
   'chunk passage paragraph section',
   'surrounding context around',
@@ -52,7 +56,8 @@ const SAME = [
   'reranking order sort',
   'explain why reason cause',
   'embed vector embedding numbers',
-  'run job task work execution',
+  'run job task work execution workflow process',
+  'events trace step',
   'input asked question prompt',
   'instructions prompt system config',
   'state status progress',
@@ -61,11 +66,11 @@ const SAME = [
   'error fail failure wrong problem',
   'webhook callback notify tell notification',
   'supersedes earlier previous before old replaced',
-  'versions earlier previous old history rollback',
+  'versions earlier previous old history rollback revision',
   'key credential token secret',
-  'share access permission',
+  'share access permission grant',
   'scopes permission rights role allowed',
-  'expires until validity end',
+  'expires until validity end expiry',
   'kind type sort category',
   'metadata property attribute custom tag label keyword',
   'name called title',
@@ -75,17 +80,40 @@ const SAME = [
   'created added new newest recent',
   'updated changed modified edited',
   'subject user who',
-  'actor who user by',
 ].map((line) => line.split(' ').map(stemmer));
+
+/** What is said in several words, of which none says it alone, as one that does. */
+const PHRASES: readonly (readonly [RegExp, string])[] = [
+  [/\bget(s|ting)? rid of\b/gi, 'delete'],
+  [/\b(throw|take|clear)(s|ing)? (away|out)\b/gi, 'delete'],
+  [/\bwho am i\b/gi, 'me account'],
+  [/\b(run|runs|running) out\b/gi, 'expires'],
+  [/\b(roll|go) back\b/gi, 'rollback'],
+  [/\bset(s|ting)? up\b/gi, 'create'],
+  [/\bshut(s|ting)? down\b/gi, 'close'],
+  [/\b(switch|turn)(s|ed|ing)? off\b/gi, 'disable'],
+  [/\b(carry|carries|go|goes) on\b/gi, 'resume'],
+  [/\b(talk|speak|say|write|read)(s|ing)? (about|of)\b/gi, 'mention'],
+  [/\bkick(s|ed|ing)? off\b/gi, 'start'],
+  [/\bwork(s|ing)? on\b/gi, 'run'],
+  // What is asked of a person is in the records of who did what.
+  [/^\s*who (?=\w+ed\b)/gi, 'actor audit '],
+];
+
+const inOneWord = (question: string): string =>
+  PHRASES.reduce((text, [phrase, word]) => text.replace(phrase, word), question);
 
 /** What people say who want something changed. */
 const CHANGES = stems(
-  'create make new add register write save insert import store change update edit modify set delete remove erase upload remember forget revoke stop cancel abort kill start launch finish mark append record report share rotate connect begin close open drop put issue invalidate throw attach replace claim take keep load merge summarize shorten',
+  'create make new add register write save insert import store change update edit modify set delete remove erase upload remember forget revoke stop cancel abort kill start launch finish mark append record report share rotate connect begin close open drop put issue invalidate throw attach replace claim take keep load merge summarize shorten grant submit schedule enqueue rename extend renew purge terminate interrupt halt acquire refresh send publish invite allow',
 );
 /** Who want to know how many, or how much. */
-const NUMBERS = stems('many number count total average sum most per biggest largest often statistics');
+const NUMBERS = stems('number count total average sum most per biggest largest often statistics');
 /** Who want to be told as it happens. */
 const LIVE = stems('live watch follow stream happen now');
+
+/** How questions begin that ask what is, or who did something: they name changes and want none. */
+const ASKS = /^\s*(who|whose|when|which|what|where|why|did|was|were|is|are|has|have|how (many|much|often|long))\b/i;
 
 /** Words that say nothing of what is asked for. */
 const STOP = new Set(
@@ -113,16 +141,21 @@ export const stemsOf = (text: string): string[] => tellingWords(text).map(stemme
 
 /** The words of a question, each with those that stand for it; all of its words where none says anything. */
 export function askedFor(question: string): readonly (readonly string[])[] {
-  const telling = stemsOf(question);
-  const words = telling.length > 0 ? telling : wordsIn(question).map(stemmer);
+  const text = inOneWord(question);
+  const telling = stemsOf(text);
+  const words = telling.length > 0 ? telling : wordsIn(text).map(stemmer);
   return [...new Set(words)].map((word) => [word, ...new Set(SAME.filter((same) => same.includes(word)).flat())]);
 }
 
 /** What a question wants, by its words. */
 export function wantedBy(question: string): Wanted {
-  const words = wordsIn(question).map(stemmer);
+  const words = wordsIn(inOneWord(question)).map(stemmer);
   const [change, number, live] = [CHANGES, NUMBERS, LIVE].map((set) => words.some((word) => set.has(word)));
-  return { change: change!, number: number!, live: live! };
+  return {
+    change: change! && !ASKS.test(question),
+    number: number! || /\bhow (many|much|often)\b/i.test(question),
+    live: live!,
+  };
 }
 
 const wordsIn = (text: string): string[] =>

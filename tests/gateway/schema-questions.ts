@@ -159,8 +159,8 @@ export const LATER_QUESTIONS: typeof SCHEMA_QUESTIONS = [
 ];
 
 /**
- * A hundred more, of the API as it had become, written in one go before its search was tuned again. Every other one is held back: nothing
- * may be tuned with it, so that it tells what others will find.
+ * A hundred more, of the API as it had become, written in one go before its search was tuned again. Every other one was held back then,
+ * and is tuned with since `held-questions.ts` took its place.
  */
 const FURTHER_QUESTIONS: typeof SCHEMA_QUESTIONS = [
   ['how many documents came in each day', 'Query.documentsAggregate'],
@@ -274,5 +274,5 @@ const FURTHER_QUESTIONS: typeof SCHEMA_QUESTIONS = [
   ['say that one package depends on another', 'Mutation.upsertRelations'],
   ['the number of passages per document', 'Query.chunksAggregate'],
 ];
-export const TUNED_QUESTIONS = FURTHER_QUESTIONS.filter((_, index) => index % 2 === 0);
-export const HELD_BACK_QUESTIONS = FURTHER_QUESTIONS.filter((_, index) => index % 2 === 1);
+export const ONE_HALF = FURTHER_QUESTIONS.filter((_, index) => index % 2 === 0);
+export const OTHER_HALF = FURTHER_QUESTIONS.filter((_, index) => index % 2 === 1);
