@@ -291,6 +291,39 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /AskForApproval/,
+    'graphql',
+    async ({ text }) => {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are looked into, and a wrong shape fails the test
+      const ask = async (operationName: string, variables: object): Promise<any> => {
+        const response = await fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query: text, operationName, variables }),
+        });
+        const { data, errors } = (await response.json()) as { data: unknown; errors?: unknown };
+        expect(errors).toBeUndefined();
+        return data;
+      };
+      const { createAgent } = (await asked('mutation { createAgent(input: { name: "approvals" }) { agent { id } } }')) as { createAgent: { agent: { id: string } } }; // prettier-ignore
+      const agentId = createAgent.agent.id;
+      const begun = await asked('mutation ($agentId: ID!) { startRun(input: { agentId: $agentId }) { run { id } } }', { agentId }); // prettier-ignore
+      const runId = (begun as { startRun: { run: { id: string } } }).startRun.run.id;
+      const { token } = (await ask('GoOn', { agentId })).claimRun.lease;
+      const question = { name: 'approval', value: { question: 'Send it?' } };
+      const waits = await ask('AskForApproval', { runId, token, asked: question });
+      expect(waits.appendRunEvents.run.status).toBe('WAITING');
+      expect((await ask('GoOn', { agentId })).claimRun.run).toBeNull();
+      const [waiting] = (await ask('Waiting', { agentId })).runs.nodes;
+      expect(waiting).toEqual({ id: runId, lastSequence: 2 });
+      const decision = { name: 'decision', value: { approved: true } };
+      expect((await ask('Decide', { runId, decision })).appendRunEvents.run.status).toBe('RUNNING');
+      const { run, lease } = (await ask('GoOn', { agentId })).claimRun;
+      expect(run).toMatchObject({ id: runId, status: 'RUNNING', events: { nodes: [{ payload: question }, { sequence: 3, payload: decision }] } }); // prettier-ignore
+      expect(lease.token).not.toBe(token);
+    },
+  ],
+  [
     /__search/,
     'graphql',
     async ({ text, answer }) => {
