@@ -4,7 +4,7 @@ import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 /** Bounds of reading folders and packages, and of writing their documents. */
 export const INGEST = bounds('ops/ingest', 'server', {
   fileBytes: {
-    what: 'The longest file that is read; longer ones are named and passed over. `upsertDocument` takes no more.',
+    what: 'The longest README or licence of a package that is read; longer ones are passed over. `upsertDocument` takes no more.',
     unit: 'bytes',
     default: RELATIONAL.textBytes,
   },

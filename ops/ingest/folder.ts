@@ -119,7 +119,8 @@ function reasonToPassOver(name: string, isFolder: boolean, isFile: boolean, isLi
 /** Lists of packages with their checksums, and code that nobody is to read: thousands of passages that answer nothing. */
 const WRITTEN_BY_PROGRAMS = /^(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml)$|\.min\.(?:js|mjs|css)$/i;
 
-async function lookAt({ root, files, skipped }: Seen, onDisk: string): Promise<void> {
+async function lookAt(seen: Seen, onDisk: string): Promise<void> {
+  const { root, files, skipped } = seen;
   const path = onDisk.normalize('NFC');
   if (files.has(path)) {
     skipped.push({ skipped: onDisk, reason: 'another file has this name in another form of Unicode' });
@@ -131,7 +132,10 @@ async function lookAt({ root, files, skipped }: Seen, onDisk: string): Promise<v
   } catch (error) {
     // Node gives names that are no Unicode with replacement characters, and finds no such file.
     if (onDisk.includes('\ufffd')) skipped.push({ skipped: onDisk, reason: 'its name is not valid UTF-8' });
-    else if (!isGone(error)) skipped.push({ skipped: path, reason: (error as Error).message });
+    else if (!isGone(error)) {
+      skipped.push({ skipped: path, reason: (error as Error).message });
+      seen.whole = false; // It is there, though nobody knows what it is: its document is not gone.
+    }
   }
 }
 
@@ -170,13 +174,11 @@ async function readDocument(
   const none = (read: Skipped | undefined) => ({ read, missing: [] });
   try {
     const { size } = await stat(join(folder.root, onDisk));
-    if (size > EXTRACTION.fileBytes) return none(tooLong(path, size, EXTRACTION.fileBytes));
+    if (size > EXTRACTION.fileBytes) return none(tooLong(path, size));
     if (size === 0) return none({ skipped: path, reason: 'empty', meant: true });
     const bytes = await readFile(join(folder.root, onDisk));
     const read = await extraction.read({ bytes, name: path }, { tenantId: READER });
     const { text } = read;
-    const length = Buffer.byteLength(text);
-    if (length > INGEST.fileBytes) return none(tooLong(path, length, INGEST.fileBytes));
     if (text.trim() === '') return none({ skipped: path, reason: 'empty', meant: true });
     const markdown = read.mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
     const links = known.follow(markdown?.outline.links ?? [], path);
@@ -215,9 +217,9 @@ async function readDocument(
 /** There are no other tenants to take turns with. */
 const READER = 'ingest';
 
-const tooLong = (path: string, bytes: number, most: number): Skipped => ({
+const tooLong = (path: string, bytes: number): Skipped => ({
   skipped: path,
-  reason: `it is ${bytes} bytes long; at most ${most} are accepted`,
+  reason: `it is ${bytes} bytes long; at most ${EXTRACTION.fileBytes} are accepted`,
 });
 
 /** What a document says of itself, so that searches can be narrowed to it; or why that cannot be read. */

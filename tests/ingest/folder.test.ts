@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DocumentInput, Skipped } from '#ops/ingest/document-input.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
 import { lookThrough, readFiles } from '#ops/ingest/folder.ts';
+import { EXTRACTION } from '#subgraphs/shared/extraction/bounds.ts';
 import { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 
 let folder: string;
@@ -131,6 +132,7 @@ describe('a folder of Markdown and text', () => {
         folder: 'notes',
         root: folder,
         sizeBytes: 98,
+        format: 'markdown',
         frontMatter: { title: 'Two lines', id: '9007199254740993', date: '2026-02-30', tags: ['a', 'b'] },
       },
       {
@@ -139,6 +141,7 @@ describe('a folder of Markdown and text', () => {
         folder: 'notes',
         root: folder,
         sizeBytes: 31,
+        format: 'markdown',
         frontMatterProblem: expect.stringMatching(/line 1/) as string,
       },
     ]);
@@ -154,18 +157,25 @@ describe('a folder of Markdown and text', () => {
   test('names what cannot be read, and goes on', async () => {
     await writeFile(join(folder, 'a-invalid.md'), Buffer.from([0x23, 0x20, 0xff, 0x01]));
     await writeFile(join(folder, 'b-nul.txt'), 'a\0b');
-    await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(INGEST.fileBytes + 1, 0x61));
+    await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(EXTRACTION.textFileBytes + 1, 0x61));
+    await writeFile(join(folder, 'c-long.txt'), Buffer.alloc(EXTRACTION.textBytes + 1, 0x61));
     await writeFile(join(folder, 'd-empty.md'), ' \n');
     await writeFile(join(folder, 'e-good.md'), 'Good.');
 
     const { documents, skipped, passedOver } = await read();
 
-    expect(documents.map(({ source }) => source)).toEqual(['notes/e-good.md']);
+    expect(documents.map(({ source, metadata }) => [source, metadata['format'], metadata['truncated']])).toEqual([
+      ['notes/c-long.txt', 'text', true],
+      ['notes/e-good.md', 'markdown', undefined],
+    ]);
     expect(passedOver).toEqual(['d-empty.md: empty']);
     expect(skipped).toEqual([
       { skipped: 'a-invalid.md', reason: expect.stringContaining('not valid UTF-8') as string },
       { skipped: 'b-nul.txt', reason: expect.stringContaining('NUL') as string },
-      { skipped: 'c-huge.txt', reason: expect.stringContaining(String(INGEST.fileBytes)) as string },
+      {
+        skipped: 'c-huge.txt',
+        reason: expect.stringContaining(`at most ${EXTRACTION.textFileBytes} are accepted of`) as string,
+      },
     ]);
   });
 

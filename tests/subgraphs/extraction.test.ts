@@ -507,6 +507,26 @@ describe('what nobody should send', () => {
     expect(EXTRACTION.textBytes).toBe(RELATIONAL.textBytes);
   });
 
+  test.each([
+    ['a.md', 'markdown', '# Title\n\n', 'Wörter, viele 👩‍👩‍👧 Wörter.\n'],
+    ['a.txt', 'text', '', 'Wörter, viele 👩‍👩‍👧 Wörter.\r\n'],
+  ])('%s too, at the end of a line, or of a character where there is none', async (name, format, begin, line) => {
+    const times = Math.ceil((EXTRACTION.textBytes * 3) / Buffer.byteLength(line));
+    const cut = await read(name, begin + line.repeat(times));
+    expect(cut).toMatchObject({ format, truncated: true });
+    expect(cut.text.endsWith(line)).toBe(true);
+    expect(Buffer.byteLength(cut.text)).toBeGreaterThan(EXTRACTION.textBytes - 2 * Buffer.byteLength(line));
+    expect(Buffer.byteLength(cut.text)).toBeLessThanOrEqual(EXTRACTION.textBytes);
+
+    const oneLine = await read(name, `${begin}${'👩‍👩‍👧'.repeat(times)}`);
+    expect(oneLine.text.endsWith('👩‍👩‍👧')).toBe(true);
+    expect(Buffer.byteLength(oneLine.text)).toBeGreaterThan(EXTRACTION.textBytes - 100);
+    const fits = `${begin}${'a'.repeat(EXTRACTION.textBytes - begin.length)}`;
+    expect(await read(name, fits)).toMatchObject({ text: fits });
+    expect(await read(name, fits)).not.toHaveProperty('truncated');
+    expect(Buffer.byteLength((await read(name, `${fits}b`)).text)).toBe(EXTRACTION.textBytes);
+  });
+
   test('files that are too long are not begun', async () => {
     expect(await whyNot('a.json', Buffer.alloc(EXTRACTION.textFileBytes + 1, 0x20))).toContain('bytes long; at most');
   });

@@ -9,6 +9,7 @@ import { WorkEndedError, WorkPool, type WorkFor } from '../work/work-pool.ts';
 import { EXTRACTION } from './bounds.ts';
 import { readText, type Encoding } from './encoding.ts';
 import { FORMATS, formatOfMediaType, formatOfName, signatureOf, type Format } from './formats.ts';
+import { fittingBeginning } from './markdown-text.ts';
 import { UnreadableError } from './unreadable.ts';
 
 /** A file whose text is wanted. */
@@ -156,5 +157,9 @@ const OFFICE = [
 function asItIs(bytes: Uint8Array, format: 'markdown' | 'text'): ExtractedText {
   const read = readText(bytes);
   if (typeof read === 'string') throw new UnreadableError(read);
-  return { format, mediaType: format === 'markdown' ? 'text/markdown' : 'text/plain', facts: {}, ...read };
+  const beginning = fittingBeginning(read.text);
+  return {
+    ...{ format, mediaType: format === 'markdown' ? 'text/markdown' : 'text/plain', facts: {}, ...read },
+    ...(beginning !== undefined && { text: beginning, truncated: true }),
+  };
 }

@@ -1,5 +1,5 @@
 /** Writing Markdown from what is no Markdown, up to the longest text that a document may have. */
-import { beginningOf } from '../graphemes.ts';
+import { cutBefore } from '../graphemes.ts';
 import { EXTRACTION } from './bounds.ts';
 
 /** A text that grows by blocks, with an empty line between them. */
@@ -30,7 +30,7 @@ export class MarkdownText {
       this.#bytes += between + bytes;
       return true;
     }
-    const fitting = cutToBytes(block, room);
+    const fitting = cutToBytes(block, room).trimEnd();
     if (fitting !== '') this.#blocks.push(fitting);
     this.#bytes = EXTRACTION.textBytes;
     this.#truncated = true;
@@ -51,15 +51,24 @@ export class MarkdownText {
 /** The beginning of a text that has at most so many bytes. */
 function cutToBytes(text: string, most: number): string {
   if (most <= 0) return '';
-  const bytes = Buffer.from(text);
   // A character that the cut has broken becomes one that stands for none.
-  return beginningOf(
-    bytes
-      .subarray(0, most)
-      .toString('utf8')
-      .replace(/\ufffd$/, ''),
-    most,
-  ).trimEnd();
+  const whole = Buffer.from(text)
+    .subarray(0, most)
+    .toString('utf8')
+    .replace(/\ufffd$/, '');
+  return text.slice(0, cutBefore(text, whole.length));
+}
+
+/**
+ * The beginning of a text that is longer than a document's may be, as it is written: it ends with a line where one ends in the
+ * second half of what there is room for, else with a character as it is seen.
+ * @returns undefined where it fits
+ */
+export function fittingBeginning(text: string): string | undefined {
+  if (Buffer.byteLength(text) <= EXTRACTION.textBytes) return undefined;
+  const fitting = cutToBytes(text, EXTRACTION.textBytes);
+  const lineEnd = fitting.lastIndexOf('\n');
+  return lineEnd > fitting.length / 2 ? fitting.slice(0, lineEnd + 1) : fitting;
 }
 
 /** With single spaces, and without line breaks. */

@@ -4,12 +4,12 @@ import type { ExtractedText } from './extraction.ts';
 
 /**
  * A document's metadata of its file: `format`, `properties` (what the file says of itself), `encoding`, and `truncated` where
- * the text is the beginning alone. Nothing of Markdown and text in UTF-8.
+ * the text is the beginning alone. No encoding where it is UTF-8.
  */
 export function whatItSays({ format, encoding, facts, truncated }: ExtractedText): { [name: string]: JsonValue } {
   return {
     ...(encoding === undefined || encoding === 'utf-8' ? {} : { encoding }),
-    ...(format === 'markdown' || format === 'text' ? {} : { format }),
+    format,
     ...(Object.keys(facts).length === 0 ? {} : { properties: facts }),
     ...(truncated === true ? { truncated } : {}),
   };

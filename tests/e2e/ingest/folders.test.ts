@@ -1,6 +1,6 @@
 /** Folders that are ingested again: what is theirs, what has changed in them, and what has gone. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -153,6 +153,20 @@ test('nothing is removed of a folder that cannot be read in whole, or that holds
   const empty = await run(folder, '--prune');
   expect(empty.output).toContain('the folder holds no text at all');
   expect(await sources()).toHaveLength(2);
+}, 120_000);
+
+test('a file that cannot be read keeps its document, and others that are gone are removed all the same', async () => {
+  const pdf = new URL('../../fixtures/documents/bicycles.pdf', import.meta.url);
+  await copyFile(pdf, join(folder, 'paper.pdf'));
+  for (const file of ['stays', 'goes']) await writeFile(join(folder, `${file}.md`), file);
+  expect((await run(folder)).code).toBe(0);
+  await rm(join(folder, 'goes.md'));
+  await writeFile(join(folder, 'paper.pdf'), 'no PDF any more');
+  const pruned = await run(folder, '--prune');
+  expect(pruned.output).toContain('Could not ingest paper.pdf');
+  expect(pruned.output).toContain('1 removed, 1 file could not be ingested');
+  expect(pruned.code).toBe(1);
+  expect(await sources()).toEqual([`${name}/paper.pdf`, `${name}/stays.md`]);
 }, 120_000);
 
 test('documents that others wrote under its name are neither overwritten nor removed', async () => {

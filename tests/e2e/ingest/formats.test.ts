@@ -73,4 +73,4 @@ test('each is found by what it says, under the headings that it has; what cannot
 
   const again = await ingest();
   expect(again.output).toContain('0 new, 0 changed, 5 unchanged');
-});
+}, 120_000);
