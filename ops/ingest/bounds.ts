@@ -46,6 +46,12 @@ export const INGEST = bounds('ops/ingest', 'server', {
   keywords: { what: 'The most keywords of a package that are kept.', unit: 'keywords', default: 50 },
   concurrency: { what: 'How many documents are written at once.', unit: 'documents', default: 4 },
   requestMs: { what: 'The longest time for one document of `npm run ingest`.', unit: 'ms', default: 60_000 },
+  waitSeconds: {
+    what: 'How long `npm run ingest` waits, after the last document is written, until every store has them, unless `--wait` says.',
+    unit: 's',
+    default: 300,
+  },
+  indexedMs: { what: 'How often it asks then, where none has come further.', unit: 'ms', default: 500 },
   attempts: {
     what: 'How often one is tried where a store or another writer is in the way.',
     unit: 'attempts',

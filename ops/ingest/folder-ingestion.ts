@@ -25,6 +25,8 @@ export interface FolderReport {
   readonly changed: number;
   readonly unchanged: number;
   readonly removed: number;
+  /** Ids of the documents that were sent, unchanged ones too. */
+  readonly recorded: readonly string[];
   /** Sources of documents whose files are gone, and which are still there. */
   readonly gone: readonly string[];
   /** Why nothing was removed where something was to be. */
@@ -95,6 +97,7 @@ export class FolderIngestion {
     counts.unchanged = folder.files.length - wanted.length;
     const present = new Set(folder.files.map(({ path }) => sourceOf(folder, path)));
     const reading = new Map<string, Sent>();
+    const recorded: string[] = [];
     let done = 0;
     const { skipped } = await ingest(this.#toSend(folder, wanted, { present, reading, counts }), {
       upsert: async (document) => {
@@ -102,6 +105,7 @@ export class FolderIngestion {
         const before = own.get(source);
         const after = await this.#documents.upsert(document);
         own.set(source, after);
+        recorded.push(after.id);
         this.#unclaimed.delete(source);
         counts[before === undefined ? 'added' : before.updatedAt === after.updatedAt ? 'unchanged' : 'changed']++;
         const path = document.metadata['path'] as string;
@@ -128,6 +132,7 @@ export class FolderIngestion {
     });
     return {
       ...counts,
+      recorded,
       ...news,
       ...(unpruned !== undefined && { unpruned }),
       converted: [...reading].flatMap(([path, { encoding }]) => (encoding === 'utf-8' ? [] : [{ path, encoding }])),

@@ -20,6 +20,20 @@ export interface Documents {
   list(where: object): AsyncGenerator<StoredDocument>;
   /** Removes one; one that is gone already is as well. */
   remove(id: string): Promise<void>;
+  /** What stores do not have of the documents with these ids, at most {@link INGEST.listed}. */
+  lagging(ids: readonly string[]): Promise<Lagging[]>;
+}
+
+/** A document that a store does not have yet. */
+export interface Lagging {
+  /** Of the document. */
+  readonly id: string;
+  /** Such as `VECTOR` (`IndexedStore`). */
+  readonly store: string;
+  /** `FAILED`: the last attempt; it is tried again. `DISABLED`: the store is switched off. */
+  readonly state: 'PENDING' | 'FAILED' | 'DISABLED';
+  /** Why the last attempt failed; null where none did. */
+  readonly error: string | null;
 }
 
 export interface ServerAddress {
@@ -72,6 +86,22 @@ const LIST = /* GraphQL */ `
     }
   }
 `;
+const LAGGING = /* GraphQL */ `
+  query DocumentsNotIndexed($where: DocumentFilter, $first: Int) {
+    documents(where: $where, first: $first) {
+      edges {
+        node {
+          id
+          indexing {
+            store
+            state
+            error
+          }
+        }
+      }
+    }
+  }
+`;
 const REMOVE = /* GraphQL */ `
   mutation RemoveDocument($id: ID!) {
     deleteDocument(input: { id: $id }) {
@@ -103,6 +133,17 @@ export function documentsOverHttp(server: ServerAddress): Documents {
         if (!pageInfo.hasNextPage) return;
         after = pageInfo.endCursor;
       }
+    },
+    lagging: async (ids) => {
+      type Found = {
+        edges: { node: { id: string; indexing: (Omit<Lagging, 'id' | 'state'> & { state: string })[] | null } }[];
+      };
+      const { edges } = await ask<Found>(LAGGING, { where: { id: { in: ids } }, first: ids.length }, 'documents');
+      return edges.flatMap(({ node: { id, indexing } }) =>
+        (indexing ?? []).flatMap(({ state, ...rest }) =>
+          state === 'DONE' ? [] : [{ id, ...rest, state: state as Lagging['state'] }],
+        ),
+      );
     },
     remove: async (id) => {
       try {

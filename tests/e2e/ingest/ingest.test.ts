@@ -101,6 +101,28 @@ test('an interrupted run is completed by running it again, and what cannot be re
   );
 }, 120_000);
 
+test('what it wrote is found as soon as it ends, unless it is not to wait', async () => {
+  const other = join(folder, '..', 'found');
+  await mkdir(other);
+  await writeFile(join(other, 'a.md'), '# Quokkas\n\nThey smile.');
+  const { code, output } = await runIngest([other, '--url', `${server.url}/graphql`]);
+  expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('found by searches') as string });
+  const { data } = await post(
+    server.url,
+    '{ search(query: "smiling quokkas", mode: VECTOR, where: { source: { startsWith: "found/" } }) { edges { node { document { source indexing { state } } } } } }',
+  );
+  const done = { state: 'DONE' };
+  expect(data!['search'].edges).toEqual([
+    { node: { document: { source: 'found/a.md', indexing: [done, done, done] } } },
+  ]);
+
+  const hasty = await runIngest([other, '--no-wait', '--url', `${server.url}/graphql`]);
+  expect(hasty.code).toBe(0);
+  expect(hasty.output).not.toContain('found by searches');
+  const both = await runIngest([other, '--no-wait', '--wait', '5', '--url', `${server.url}/graphql`]);
+  expect(both).toMatchObject({ code: 2, output: expect.stringContaining('--wait takes whole seconds') as string });
+}, 120_000);
+
 test('a folder without faults ends with 0, and running it once more changes nothing', async () => {
   await rm(join(folder, 'broken.md'));
   const before = await post(
@@ -112,6 +134,7 @@ test('a folder without faults ends with 0, and running it once more changes noth
     code: 0,
     output: expect.stringContaining(`${FILES} documents: 0 new, 0 changed, ${FILES} unchanged, 0 removed.`) as string,
   });
+  expect(output).toContain('All of them are found by searches.');
   const after = await post(
     server.url,
     '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }',
