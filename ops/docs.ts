@@ -205,7 +205,7 @@ tenant may read, but for sessions with their messages and users' own facts, of w
 ROLE_SCOPES='workers=runs:work; editors=documents:write memory:write models:use; admins=*; *=runs:write'
 \`\`\`
 
-The scope \`*\` is all of these, the role \`*\` everybody's who has said who he is. In development mode everybody has all of them. Where one is missing, the field is \`null\` with the
+The scope \`*\` is all of these, the role \`*\` everybody's who has said who he is. A scope that nothing asks for (\`document:write\`) is told by \`npm run keys -- create\` and, in \`ROLE_SCOPES\`, by \`npm run config\`. In development mode everybody has all of them. Where one is missing, the field is \`null\` with the
 error \`FORBIDDEN\`, whose hint names it, and no store is asked (\`UNAUTHORIZED_FIELDS=refuse\` refuses the operation). A \`GET\` never has \`models:use\`: a link that a browser follows, or
 fetches ahead, spends nothing. \`Document.summary(method: MODEL)\` takes \`models:use\` too. The subgraphs say what their fields take by Federation's \`@requiresScopes\`, as foreign subgraphs can
 ([security.md](security.md)).

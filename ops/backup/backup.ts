@@ -24,6 +24,8 @@ import {
 } from './manifest.ts';
 
 export interface Sources {
+  /** The variable that says which database this is, for whoever should name another. */
+  readonly namedBy: 'DATABASE_URL' | 'DATA_DIR';
   readonly postgres: PostgresCopy;
   /** Undefined where objects are off. */
   readonly objects: KeptObjects | undefined;

@@ -137,7 +137,8 @@ async function openSources(
     typeof stores.neo4j === 'object' ? 'neo4j' : [],
     typeof stores.qdrant === 'object' ? 'qdrant' : [],
   ].flat();
-  return { postgres, sources: { postgres: copy, objects: object?.objects, rebuilt } };
+  const namedBy = embedded === undefined ? 'DATABASE_URL' : 'DATA_DIR';
+  return { postgres, sources: { namedBy, postgres: copy, objects: object?.objects, rebuilt } };
 }
 
 const note = ({ rebuilt }: Manifest): string =>

@@ -22,7 +22,7 @@ export interface Restored {
  * @throws BackupError for a backup that is not whole, a target that is not empty, or a server that uses it; CodedError of a store
  */
 export async function restore(
-  { postgres, objects }: Sources,
+  { namedBy, postgres, objects }: Sources,
   from: string,
   { replace, migrate, signal }: { replace: boolean; migrate: () => Promise<void>; signal: AbortSignal },
 ): Promise<Restored> {
@@ -34,7 +34,7 @@ export async function restore(
     throw new BackupError('A server is connected to the database: stop it first, or it reads what is half there.');
   if (filled.length > 0 && !replace)
     throw new BackupError(
-      `The database is not empty (${filled.slice(0, 3).join(', ')}${filled.length > 3 ? ' …' : ''}): name another one in DATABASE_URL, or say --replace, which removes all that is there.`,
+      `The database is not empty (${filled.slice(0, 3).join(', ')}${filled.length > 3 ? ' …' : ''}): name another one in ${namedBy}, or say --replace, which removes all that is there.`,
     );
   await postgres.commit();
   await migrate();

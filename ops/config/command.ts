@@ -5,6 +5,7 @@ import { redactText } from '#gateway/telemetry/logger.ts';
 import { visibleText } from '#gateway/telemetry/one-line.ts';
 import type { Output } from '#ops/serve/command-line.ts';
 import { explain } from '#ops/serve/explain.ts';
+import { toldScope, unknownScopesOfRoles, type UnknownScope } from './unknown-scopes.ts';
 import { CONFIG } from './bounds.ts';
 
 const USAGE = `Usage: npm run -s config [-- [--check] [--all] [--json]]
@@ -18,13 +19,14 @@ Exit codes: 0 done, 1 something is wrong (--check), 2 used otherwise.`;
 
 /**
  * Prints the settings, where they come from and what is wrong.
- * @param env as for the server
+ * @param env as for the server @param ofSources the scopes that stores of the operator's own take
  * @returns the exit code
  */
 export function configCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   { out, err }: Output,
+  ofSources: readonly string[] = [],
 ): number {
   try {
     const { values } = parseArgs({
@@ -40,7 +42,7 @@ export function configCommand(
       out(USAGE);
       return 0;
     }
-    const report = settingsReport(env);
+    const report = { ...settingsReport(env), scopes: unknownScopesOfRoles(env, ofSources) };
     const isWrong = report.faults.length + report.unknown.length > 0;
     // What this process was given as a secret may stand in another variable too.
     if (values.json === true) out(redactText(JSON.stringify({ ok: !isWrong, ...report }, undefined, 2)));
@@ -52,7 +54,10 @@ export function configCommand(
   }
 }
 
-function* tell({ settings, faults, unknown, similar, mode }: SettingsReport, all: boolean): Generator<string> {
+function* tell(
+  { settings, faults, unknown, similar, scopes, mode }: SettingsReport & { readonly scopes: readonly UnknownScope[] },
+  all: boolean,
+): Generator<string> {
   const listed = settings.filter(({ from }) => all || from !== 'default');
   const width = Math.max(0, ...listed.map(({ name }) => name.length));
   for (const setting of listed)
@@ -66,6 +71,8 @@ function* tell({ settings, faults, unknown, similar, mode }: SettingsReport, all
   for (const { name, meant } of unknown) yield `  - ${name} is not read; was ${meant} meant?`;
   if (similar.length > 0) yield '\nNot read here, and perhaps not meant for it:';
   for (const { name, meant } of similar) yield `  - ${name}; what is read is ${meant}.`;
+  if (scopes.length > 0) yield '\nIn ROLE_SCOPES:';
+  for (const scope of scopes) yield `  - ${toldScope(scope)}`;
   if (faults.length + unknown.length === 0) yield '\nNothing is wrong.';
 }
 

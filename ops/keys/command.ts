@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
+import { scopesOfSources, toldScope, unknownScopes } from '#ops/config/unknown-scopes.ts';
 import { configBesideServer, openStores } from '#ops/reconcile/open-stores.ts';
 import { checkNames, orTold, UsageError, type Output } from '#ops/serve/command-line.ts';
 import { stopBySignal } from '#ops/serve/stop-by-signal.ts';
@@ -31,19 +32,26 @@ interface Given {
 
 /** Calls as the operator, who has every scope that he gives. */
 type CallWith = (scopes?: readonly string[]) => SubgraphCall;
-type Command = (callWith: CallWith, output: Output, given: Given, which: string | undefined) => Promise<number>;
+type Command = (
+  callWith: CallWith,
+  output: Output,
+  given: Given,
+  which: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+) => Promise<number>;
 
 /** Who makes, rotates and revokes them, as the audit log has it. */
 const OPERATOR = 'system:operator';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  async create(callWith, { out, err }, { tenant, name, scopes = '', days }) {
+  async create(callWith, { out, err }, { tenant, name, scopes = '', days }, _, env) {
     if (tenant === undefined || name === undefined) throw new UsageError('Say whose and what for: --tenant, --name.');
     if (days !== undefined && !/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number.');
     const wanted = scopes
       .split(/[\s,]+/)
       .filter((scope) => scope !== '')
       .flatMap((scope): readonly string[] => (scope === '*' ? ALL_SCOPES : [scope]));
+    for (const scope of unknownScopes(wanted, env, await scopesOfSources(env['SOURCES']))) err(toldScope(scope));
     const { key, secret } = await createKey(callWith(wanted), tenant, {
       name,
       scopes: wanted,
@@ -182,5 +190,5 @@ async function run(
   const callWith: CallWith = (scopes = []) =>
     systemCalls(stores.clients, stop.signal, callTimeoutMs, { subject: OPERATOR, scopes });
   const whose = tenant === undefined ? {} : { tenant: tenantIdOf(tenant, project) };
-  return await command(callWith, output, { ...given, ...whose }, which);
+  return await command(callWith, output, { ...given, ...whose }, which, env);
 }

@@ -91,4 +91,4 @@ export const SPENDING: Scope = 'models:use';
 
 /** What a caller can do who lacks scopes. @param needed such as `the scope a`, as a sentence has it */
 export const missingScopes = (needed: string): string =>
-  `A token is needed that has ${needed}, or a role to which ROLE_SCOPES gives it.${needed.includes(SPENDING) ? ' A `GET` never has it: send the operation with `POST`.' : ''}`;
+  `A token is needed that has ${needed}, or a role to which ROLE_SCOPES gives it; or an API key that was made with it, for keys have no roles.${needed.includes(SPENDING) ? ' A `GET` never has it: send the operation with `POST`.' : ''}`;

@@ -174,7 +174,7 @@ describe.each([
     expect(result.data).toEqual({ me: { email } });
     if (email === null)
       expect(result.errors?.[0]?.extensions?.['hint']).toBe(
-        'A token is needed that has the scopes read and email, or the scope admin, or a role to which ROLE_SCOPES gives it.',
+        'A token is needed that has the scopes read and email, or the scope admin, or a role to which ROLE_SCOPES gives it; or an API key that was made with it, for keys have no roles.',
       );
   });
 

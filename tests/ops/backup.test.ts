@@ -8,6 +8,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile, type Difference } from '#gateway/indexing/reconcile.ts';
 import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
+import type { Sources } from '#ops/backup/backup.ts';
+import { restore } from '#ops/backup/restore.ts';
 import { backupCommand } from '#ops/backup/command.ts';
 import { delivered } from '#tests/setup/delivered.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
@@ -88,8 +90,15 @@ test('a target that is not empty is left alone, unless it is to be replaced', as
   const before = await everything(target.url);
   expect(await run('restore', ['--from', at('quiet')])).toMatchObject({
     code: 1,
-    errors: expect.stringMatching(/not empty .*--replace/) as string,
+    errors: expect.stringMatching(/not empty .*: name another one in DATABASE_URL, or say --replace/) as string,
   });
+  const filled = { beginLoad: () => Promise.resolve({ filled: ['relational.documents'], servers: 0 }) };
+  const embedded = { namedBy: 'DATA_DIR', postgres: filled } as unknown as Sources;
+  const given = { replace: false, migrate: () => Promise.resolve(), signal: AbortSignal.timeout(60_000) };
+  const objects = {} as unknown as Sources['objects'];
+  await expect(restore({ ...embedded, objects }, at('quiet'), given)).rejects.toThrow(
+    /name another one in DATA_DIR, or/,
+  );
   expect(await everything(target.url)).toEqual(before);
   expect(await run('restore', ['--from', at('quiet'), '--replace'])).toMatchObject({ code: 0 });
   expect(await everything(target.url)).toEqual(before);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settingsReport } from '#gateway/config/settings.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { configCommand } from '#ops/config/command.ts';
+import { scopesOfSources, unknownScopesOfRoles } from '#ops/config/unknown-scopes.ts';
 
 type Environment = Record<string, string>;
 const CANARY = 'Canary-7f3a-secret-0123456789-0123456789';
@@ -98,6 +99,28 @@ test('what may be another program’s is told and not wrong', () => {
     'QDRANT_KEY: QDRANT_API_KEY',
   ]);
   expect(run(others, '--check').code).toBe(0);
+});
+
+test('scopes in ROLE_SCOPES that nothing asks for are told, but for those of sources and of settings', async () => {
+  const env = {
+    ROLE_SCOPES: 'a=document:write orders:change; b=* sources:special trace',
+    METRICS_SCOPE: 'orders:change',
+  };
+  const sources = join(folder, 'sources.yaml');
+  const types = '{ orders: { mutations: { insert: "sources:special" } } }';
+  writeFileSync(
+    sources,
+    `sources:\n  crm: { kind: postgres, url: CRM_URL, tenancy: { tenant: acme }, types: ${types} }\n`,
+  );
+  const ofSources = await scopesOfSources(sources);
+  expect(ofSources).toEqual(['sources:special']);
+  expect(await scopesOfSources(join(folder, 'nowhere.yaml'))).toEqual([]);
+  expect(unknownScopesOfRoles(env, ofSources)).toEqual([{ scope: 'document:write', meant: 'documents:write' }]);
+  const { code, output } = run(env, '--check');
+  expect(output).toMatch(/scope document:write, unless a subgraph that runs apart does; was documents:write meant\?/);
+  expect(output).toContain('sources:special');
+  // A subgraph of their own may ask for it.
+  expect(code).toBe(0);
 });
 
 test('no secret is printed, whichever variable holds it', () => {

@@ -15,6 +15,9 @@ export interface Grants {
   readonly policyHint?: string;
 }
 
+/** What is done with the fields that operations begin with; others are seen. */
+const DOING: Readonly<Record<string, string>> = { Mutation: 'call', Query: 'ask for', Subscription: 'subscribe to' };
+
 /** Decides by the clauses that are met; callers who meet the same of them are shown the same. */
 export class Access {
   /** Which of the clauses are met, as text. Empty where nothing that the operation meets is protected. */
@@ -47,19 +50,20 @@ export class Access {
 
   /** Why objects of the type are not shown; undefined where they are. */
   ofType(type: string): CodedError | undefined {
-    return this.isWhole ? undefined : this.#denial(this.#rules.ofType(type), `objects of type ${type}`);
+    return this.isWhole ? undefined : this.#denial(this.#rules.ofType(type), 'see', `objects of type ${type}`);
   }
 
   /** Why the field of objects of the type is not shown; undefined where it is. */
   ofField(type: string, field: string): CodedError | undefined {
-    return this.isWhole ? undefined : this.#denial(this.#rules.ofField(type, field), `${type}.${field}`);
+    const doing = DOING[type] ?? 'see';
+    return this.isWhole ? undefined : this.#denial(this.#rules.ofField(type, field), doing, `${type}.${field}`);
   }
 
-  #denial(needed: Clauses, what: string): CodedError | undefined {
+  #denial(needed: Clauses, doing: string, what: string): CodedError | undefined {
     const unmet = [...needed].filter((clause) => this.#unmet.has(clause));
     if (unmet.length === 0) return undefined;
     if (this.#grants?.authenticated === false) return anonymousRefused(`asks for ${what}`);
-    return forbidden(`The caller may not see ${what}.`, { hint: this.#hint(unmet) });
+    return forbidden(`The caller may not ${doing} ${what}.`, { hint: this.#hint(unmet) });
   }
 
   #hint(unmet: readonly number[]): string | undefined {

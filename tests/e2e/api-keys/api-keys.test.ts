@@ -49,6 +49,14 @@ beforeAll(async () => {
 afterAll(async () => await server[Symbol.asyncDispose]());
 
 describe('on the command line', () => {
+  test('a scope that nothing asks for is told, beside the key', async () => {
+    const typo = await keys('create', '--tenant', 'typos', '--name', 'x', '--scopes', 'document:write documents:write');
+    expect(typo.stdout).toMatch(/^trk_/);
+    expect(typo.stderr.match(/Nothing here asks for .*/g)).toEqual([
+      'Nothing here asks for the scope document:write, unless a subgraph that runs apart does; was documents:write meant?',
+    ]);
+  });
+
   test('npm run ingest without a key, and with one that only reads, says what to do; with its scope it writes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-keys-'));
     await writeFile(join(folder, 'a.md'), 'Of quokkas.');
