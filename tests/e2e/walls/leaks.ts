@@ -11,7 +11,7 @@ const EVERYBODYS =
  * (everybody's first collection is `default`).
  */
 const ALIKE =
-  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^(?:Session|Message|MemoryFact)\.userId$|^UsageRecord\.(?:model|provider|subject|inputTokens|outputTokens)$/;
+  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^(?:Session|Message|MemoryFact)\.userId$|^SessionSummary\.author$|^UsageRecord\.(?:model|provider|subject|inputTokens|outputTokens)$/;
 
 /** Where an id comes back because the asker has sent it, to write something of his own under it. */
 const ECHOES: Readonly<Record<string, string>> = {

@@ -200,7 +200,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
         messages: [
           { role: 'USER', content: text(word, 'Said'), name: word, metadata: { word } },
           { role: 'ASSISTANT', toolCalls: [{ id: word }] },
-          { role: 'TOOL', content: word, toolCallId: word },
+          { role: 'TOOL', name: word, content: word, toolCallId: word },
         ],
       },
     },
