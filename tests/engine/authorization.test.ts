@@ -266,6 +266,7 @@ describe.each([
 
   test('a mutation that may not be is not run, and others are', async () => {
     const result = await it.run('mutation { rename poke }', user('read'));
+    expect(result.errors?.[0]?.message).toBe('The caller may not call Mutation.rename.');
     expect(result.data).toEqual({ rename: null, poke: 'poked' });
     expect(asked(it)).not.toContain('rename');
     expect((await it.run('mutation { rename }', user('write'))).data).toEqual({ rename: 'renamed' });
