@@ -88,7 +88,7 @@ describe('resources', () => {
 
   test('are listed, with the templates of those that have an id', async () => {
     const { resources } = await client.listResources();
-    expect(resources.map(({ uri }) => uri)).toEqual(['tributary://schema', 'tributary://schema/described']);
+    expect(resources.map(({ uri }) => uri)).toEqual(['tributary://schema', 'tributary://schema/described', 'ui://tributary/run']); // prettier-ignore
     const { resourceTemplates } = await client.listResourceTemplates();
     expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
       'tributary://documents/{id}',

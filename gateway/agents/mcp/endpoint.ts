@@ -9,6 +9,7 @@ import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { AgentRequests } from '../agent-requests.ts';
 import { CONVENTIONS } from '../schema-outlines.ts';
+import { addViews } from './apps.ts';
 import { INVALID_PARAMS, PARSE_ERROR } from './codes.ts';
 import { tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
@@ -97,6 +98,7 @@ export function mcpEndpoint(agents: AgentRequests, { resource, batch = AGENTS.ba
           tools.filter(({ isOperation }) => isOperation),
         );
         addResources(server, calls);
+        addViews(server, new Set(tools.map(({ name }) => name)));
         return tellingFaults(tasks ? withTasks(server, calls) : server);
       },
       acceptBoth(request),

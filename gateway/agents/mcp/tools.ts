@@ -3,6 +3,7 @@ import type { McpServer, StandardSchemaWithJSON, ToolExecution } from '@modelcon
 import { z } from 'zod';
 import type { JsonSchema } from '../output-schemas.ts';
 import type { AgentTool } from '../tools.ts';
+import { viewOf } from './apps.ts';
 
 /** @param executionOf how calls of a tool may be made, where there is more than one way */
 export function addTools(
@@ -10,13 +11,16 @@ export function addTools(
   tools: readonly AgentTool[],
   executionOf: (name: string) => ToolExecution | undefined,
 ): void {
+  const names = new Set(tools.map(({ name }) => name));
   for (const { name, description, input, output, reads, destructive, call } of tools) {
+    const view = viewOf(name, names);
     const registered = server.registerTool(
       name,
       {
         description,
         inputSchema: input,
         outputSchema: told(output),
+        ...(view === undefined ? {} : { _meta: view }),
         annotations: reads
           ? { readOnlyHint: true, openWorldHint: false }
           : { readOnlyHint: false, destructiveHint: destructive, idempotentHint: false, openWorldHint: false },
