@@ -40,7 +40,7 @@ type Place = { readonly type: GraphQLNamedType; readonly path: string };
 
 /** Pages, their edges, what is said of a hit and payloads hold things and are none: they cost nothing of how far an operation goes. */
 const isEnvelope = ({ name }: GraphQLNamedType): boolean =>
-  /(?:Connection|Edge|PageInfo|Payload|Explanation|Highlight)$/.test(name);
+  /(?:Connection|Edge|PageInfo|Payload|Explanation|Highlight|SessionContext)$/.test(name);
 const isThere = (value: unknown): boolean =>
   value !== null &&
   value !== undefined &&
