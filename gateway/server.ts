@@ -20,7 +20,8 @@ import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { resourceMetadata, type ResourceMetadata } from './agents/mcp/resource-metadata.ts';
 import { agUiEndpoint, type AgUiOptions } from './agents/ag-ui.ts';
-import { AgentRequests, SEARCH_REFUSED, type AgentOptions } from './agents/agent-requests.ts';
+import { AgentRequests, SEARCH_REFUSED } from './agents/agent-requests.ts';
+import { Answering } from './agents/ask/answering.ts';
 import { functionCalling } from './agents/function-calling.ts';
 import { mcpEndpoint } from './agents/mcp/endpoint.ts';
 import { schemaSearches } from './agents/schema-search.ts';
@@ -35,6 +36,7 @@ import { issuerMetadata } from './auth/issuer-metadata.ts';
 import { oidcAuthenticator, type OidcAuthenticator } from './auth/oidc.ts';
 import { RefusedActions } from './auth/refused-actions.ts';
 import { trustedProxies } from './auth/trusted-proxies.ts';
+import { ASK } from './bounds/ask.ts';
 import type { Config } from '#gateway/config/config.ts';
 import { readPairs } from '#gateway/config/pairs.ts';
 import { passesHeadersBack } from '#gateway/config/remote-subgraphs.ts';
@@ -148,6 +150,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   let state: ServerState = 'starting';
   let leave = (): void => undefined;
+  let answering: Answering | undefined;
   let closing: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     const served = state === 'ready';
@@ -260,6 +263,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         publicBaseUrl,
         mayCallModel: ({ principal }) => limits.modelCall(principal),
         telemetry,
+        asked: () => answering?.nudge(),
         log,
         work,
       }),
@@ -376,7 +380,27 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const stores = async (): ReturnType<typeof probeAll> =>
       await probeAll(probedOf(mounted, apart, sources), config.bounds.http.probeTimeoutMs);
     let metricsPort: number | undefined;
+    const agents = new AgentRequests({
+      operations: admitted,
+      schema: () => engines.schema,
+      mayExplore: ({ principal, requestId, address }) => {
+        if (!texts.binds({ principal })) return true;
+        const { tenantId, subject } = principal;
+        refused?.note({ ...SEARCH_REFUSED, tenantId, subject, requestId, address });
+        return false;
+      },
+      capabilities: config.agentCapabilities,
+      listed: () => (config.agentOperations === undefined ? undefined : lists?.current.textsOf(config.agentOperations)),
+      search: searches,
+      authenticate,
+      ...config.bounds.agents,
+      body: bodyLimits(config.bounds.http),
+      limits,
+      budget: answerBudget(config.bounds.admission),
+      log,
+    });
     const handlers = requestPath({
+      agents,
       stores,
       metrics: config.telemetry.onMainPort ? metrics : undefined,
       config,
@@ -389,13 +413,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       engines,
       supergraph,
       lists,
-      searches,
-      mayExplore: ({ principal, requestId, address }) => {
-        if (!texts.binds({ principal })) return true;
-        const { tenantId, subject } = principal;
-        refused?.note({ ...SEARCH_REFUSED, tenantId, subject, requestId, address });
-        return false;
-      },
       log,
       state: () => state,
       progress: async () => background?.progress(),
@@ -462,6 +479,19 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       metricsPort = alone.port;
     }
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────
+    if (options.subgraphs === undefined && serving.clients.has('runs')) {
+      answering = new Answering({
+        ...config.bounds.ask,
+        agents,
+        callAs: (subject) =>
+          systemCalls(serving.clients, new AbortController().signal, ASK.callTimeoutMs, { subject, scopes: [] }),
+        embedder: () => mounted.ports.embedder,
+        model: config.stores.models === 'off' ? undefined : config.stores.models?.chatModel,
+        log,
+      });
+      answering.start();
+      endings.add(() => answering!.close());
+    }
     background = options.background?.({
       config,
       log,
@@ -507,9 +537,7 @@ interface RequestPath {
   readonly engines: EngineHost<Engine>;
   readonly supergraph: SupergraphManager;
   readonly lists: ListedFiles | undefined;
-  readonly mayExplore: NonNullable<AgentOptions['mayExplore']>;
-  /** Search over a schema, for agents and for `__search`. */
-  readonly searches: AgentOptions['search'];
+  readonly agents: AgentRequests;
   readonly log: Logger;
   readonly state: () => ServerState;
   readonly stores: () => ReturnType<typeof probeAll>;
@@ -575,21 +603,7 @@ function signInOf(
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, log } = path;
-  const { state, stores, metrics, progress, routes, runEvents, stopping, resource } = path;
-  const agents = new AgentRequests({
-    operations,
-    schema: () => engines.schema,
-    mayExplore: path.mayExplore,
-    capabilities: config.agentCapabilities,
-    listed: () => (config.agentOperations === undefined ? undefined : lists?.current.textsOf(config.agentOperations)),
-    search: path.searches,
-    authenticate,
-    ...config.bounds.agents,
-    body: bodyLimits(config.bounds.http),
-    limits,
-    budget: answerBudget(config.bounds.admission),
-    log,
-  });
+  const { agents, state, stores, metrics, progress, routes, runEvents, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
     health(

@@ -97,6 +97,20 @@ export class AgentRequests {
     // A token or key for this server is not passed on to others, whatever headers are (MCP's rule against passthrough).
     const { authorization: _, 'x-api-key': apiKey, ...others } = exchange.request.headers;
     const headers = typeof apiKey === 'string' && !isApiKey(apiKey) ? { ...others, 'x-api-key': apiKey } : others;
+    return this.callsOf({
+      principal,
+      address,
+      span,
+      tellQuotas,
+      requestId,
+      signal,
+      headers,
+      ...sharedAmong(Math.max(messages, 1), this.#budget),
+    });
+  }
+
+  /** What a caller can do whom somebody else has verified. */
+  callsOf(caller: Caller): Calls {
     return new Calls(
       {
         ...this.#options,
@@ -104,19 +118,15 @@ export class AgentRequests {
         search: () => this.#options.search(this.#options.schema()),
         fits: (operation) => this.#fits(operation),
         dataOf: (operation) => this.#dataOf(operation),
-        mayExplore: () => this.#options.mayExplore?.({ principal, requestId, address }) !== false,
+        mayExplore: () => this.#options.mayExplore?.(caller) !== false,
       },
-      {
-        principal,
-        address,
-        span,
-        tellQuotas,
-        requestId,
-        signal,
-        headers,
-        ...sharedAmong(Math.max(messages, 1), this.#budget),
-      },
+      caller,
     );
+  }
+
+  /** Those listed operations that only read, as tools. */
+  listedTools(calls: Calls): AgentTool[] {
+    return operationsAsTools(calls, READING, this.#operations(agentTools(calls, this.#capabilities)));
   }
 
   tools(calls: Calls): AgentTool[] {

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { AGENTS } from '#gateway/bounds/agents.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
@@ -181,8 +181,25 @@ export class Calls {
       throw this.#failed('What a client of agents asked for failed.', error);
     });
     const [first] = errors ?? [];
-    if (first !== undefined && isNothing(data)) throw first;
+    if (first !== undefined && isNothing(data)) throw codedOf(first);
     return data ?? {};
+  }
+
+  /**
+   * What a subscription of the server itself tells the caller, event by event. Ending the iteration ends it.
+   * @throws CodedError what it may not do, and the first error of an event
+   */
+  async *follow<Data>(query: string, variables: Record<string, unknown>): AsyncGenerator<Data, void, undefined> {
+    const operation = await this.#options.operations.admit(
+      { query, variables },
+      { ...this.#caller, own: true, allow: ['subscription'] },
+    );
+    const result = await operation.run();
+    for await (const { data, errors } of isStream(result) ? result : [result]) {
+      const [first] = errors ?? [];
+      if (first !== undefined) throw codedOf(first);
+      yield data as Data;
+    }
   }
 
   async #resultOf(
@@ -272,6 +289,15 @@ type Rest = (typeof REST)[keyof typeof REST];
 function variablesOf(variables: unknown, limits: BodyLimits): unknown {
   if (typeof variables !== 'string') return variables ?? undefined;
   return variables.trim() === '' ? undefined : (parseJson(variables, limits, '`variables`') ?? undefined);
+}
+
+/** An error of an answer as that which it was. */
+function codedOf({ message, extensions }: GraphQLError): CodedError {
+  const { code, hint, ...others } = extensions;
+  return new CodedError((code as ErrorCode | undefined) ?? 'INTERNAL_SERVER_ERROR', message, {
+    ...(typeof hint === 'string' ? { hint } : {}),
+    extensions: others,
+  });
 }
 
 const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });

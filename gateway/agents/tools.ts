@@ -70,6 +70,15 @@ const APPEND_MESSAGES = `mutation AppendMessages(
   ) { session { messageCount } }
 }`;
 
+const ASK = `mutation Ask($question: String!, $first: Int, $where: AskFilter, $waitSeconds: Int, $idempotencyKey: String) {
+  ask(input: { question: $question, first: $first, where: $where, waitSeconds: $waitSeconds, idempotencyKey: $idempotencyKey }) {
+    run {
+      id status error { message code }
+      answer { text outcome limit citations { number title source documentId chunkId quote score } }
+    }
+  }
+}`;
+
 const START_RUN = `mutation StartRun($agentName: String, $agentId: ID, $input: JSON, $idempotencyKey: String) {
   startRun(input: { agentName: $agentName, agentId: $agentId, input: $input, idempotencyKey: $idempotencyKey }) { run { id status } }
 }`;
@@ -389,6 +398,30 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
         },
       ),
     { operation: START_RUN },
+  );
+  add(
+    ['run:start', 'write'],
+    'ask',
+    'Answer a question from the documents, with citations. Still RUNNING? Read run_events.',
+    {
+      question: z.string().min(1),
+      first: z.int32().min(1).nullish().describe('Most passages to look at.'),
+      collection: z.string().nullish().describe('Only documents of this collection.'),
+      idempotencyKey: z.string().nullish().describe('Asking again with the same key is the same run.'),
+    },
+    ({ collection, ...given }) =>
+      calls.run(
+        {
+          query: ASK,
+          variables: {
+            ...given,
+            waitSeconds: AGENTS.askSeconds,
+            where: collection ? { collection: { eq: collection } } : null,
+          },
+        },
+        { own: true, type: 'mutation' },
+      ),
+    { operation: ASK },
   );
   return tools;
 }

@@ -57,6 +57,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
   },
   smallestPage: { what: 'The shortest page that an agent may ask for.', unit: 'characters', default: 1_000 },
   queryCharacters: { what: 'The longest text of keywords for `search_schema`.', unit: 'characters', default: 500 },
+  askSeconds: {
+    what: 'How long the tool `ask` waits for its answer; a longer one goes on as a run.',
+    unit: 's',
+    default: 20,
+  },
   results: {
     what: 'How many fields and types `search_schema` tells of where it is not asked for another number.',
     unit: 'results',

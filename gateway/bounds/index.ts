@@ -21,6 +21,7 @@ import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { ADMISSION } from './admission.ts';
 import { AGENTS } from './agents.ts';
 import { APART } from './apart.ts';
+import { ASK } from './ask.ts';
 import { AUTH } from './auth.ts';
 import { CONDITIONS } from './conditions.ts';
 import { EXECUTE } from './execute.ts';
@@ -39,6 +40,7 @@ export const BOUNDS = {
   http: HTTP,
   subscribe: SUBSCRIBE,
   agents: AGENTS,
+  ask: ASK,
   auth: AUTH,
   limits: LIMITS,
   admission: ADMISSION,

@@ -30,6 +30,8 @@ export interface MountDeps {
   readonly mayCallModel?: ((context: RequestContext) => Promise<void>) | undefined;
   /** Told of calls of models, and of how late events are. @default nobody is */
   readonly telemetry?: Pick<Telemetry, 'model' | 'lag'> | undefined;
+  /** Called when a question waits to be answered. @default whoever answers looks for itself */
+  readonly asked?: (() => void) | undefined;
   /** Threads for what would keep the event loop busy. @default each subgraph has its own */
   readonly work?: WorkPool | undefined;
 }
@@ -134,12 +136,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       ports,
     );
   },
-  runs: async ({ config, postgres, log, telemetry }, { archiveSink, agentLookup }) => {
+  runs: async ({ config, postgres, log, telemetry, asked }, { archiveSink, agentLookup }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
     const { retention, dispatch, temporal } = config.runs;
     return createRuns(
       { ...config.bounds.runs, redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
-      { postgres, archiveSink, agents: agentLookup, lag: telemetry?.lag, log: logTo(log, 'runs') },
+      { postgres, archiveSink, agents: agentLookup, asked, lag: telemetry?.lag, log: logTo(log, 'runs') },
     );
   },
 };

@@ -114,6 +114,28 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     min: 100,
     max: 25_000,
   },
+  askWaitsSeconds: {
+    what: 'How long a question (`ask`) waits for a gateway that answers it, with the roles and scopes of who asked. Past it the run fails with `ATTEMPTS_EXHAUSTED`.',
+    unit: 's',
+    default: 120,
+  },
+  asksLookedAt: {
+    what: 'How many waiting questions are tried until one is found that nobody else takes.',
+    unit: 'questions',
+    default: 10,
+  },
+  askCharacters: { what: 'The longest question.', unit: 'characters', default: 4_000 },
+  askPassages: {
+    what: 'How many passages a question is answered from, where `first` is absent.',
+    unit: 'passages',
+    default: 8,
+  },
+  mostAskPassages: { what: 'The most that may be asked for.', unit: 'passages', default: 50 },
+  mostAskSeconds: {
+    what: 'The longest wait of `ask` itself for its answer.',
+    unit: 's',
+    default: 25,
+  },
   leaseSweepMs: {
     what: 'The time between two looks for runs whose workers are gone and whose attempts are used up; random by half.',
     unit: 'ms',

@@ -73,6 +73,8 @@ export interface Run {
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;
+  /** Whether it is a question that the gateway itself answers. */
+  asks: boolean;
 }
 
 /** One event of a log. */
@@ -105,6 +107,25 @@ export interface StartRun {
   webhook?: string | null;
   /** Whether a Temporal workflow is to own the run. Not with a webhook. @default false */
   workflow?: boolean;
+  /** With what the gateway itself is to answer it: the run is a question then, which nobody else may write to. @default it is none */
+  asker?: Asker;
+}
+
+/** What of a principal a question is answered with; the tenant is the run's. */
+export interface Asker {
+  readonly roles: readonly string[];
+  readonly scopes: readonly string[];
+  /** Until when they hold, in milliseconds since 1970. @default as long as it takes */
+  readonly expiresAt?: number | undefined;
+}
+
+/** A question that somebody has taken to answer it. */
+export interface TakenQuestion {
+  readonly run: Run;
+  /** See {@link Lease.token}. */
+  readonly token: string;
+  readonly tenantId: string;
+  readonly asker: Asker & { readonly subject: string };
 }
 
 /** The bounds of what workers ask for. */
@@ -314,6 +335,12 @@ export interface RunsDriver {
     context: RequestContext,
     beat: { runId: string; token: string; leaseSeconds: number },
   ): Promise<{ run: Run; lease: Lease }>;
+  /**
+   * Takes the question that waits longest, of any tenant, for the gateway to answer it.
+   * @param context the system's
+   * @returns null where none waits
+   */
+  takeQuestion(context: RequestContext, leaseSeconds: number): Promise<TakenQuestion | null>;
   /** Those of the runs that exist, in any order. */
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
   /** A page of the tenant's runs, in one statement. */

@@ -45,6 +45,8 @@ export interface RunsDeps {
   archiveSink?: ArchiveSink;
   /** Finds agents by name; without it they are named by id alone. */
   agents?: AgentLookup;
+  /** Called when a question waits to be answered. @default whoever answers looks for itself */
+  asked?: (() => void) | undefined;
   /** Told how late events are, in milliseconds; see `ReaderOptions`. @default nobody is */
   lag?: ReaderOptions['lag'];
   /** Told of what goes wrong behind requests. @default nothing is told */
@@ -72,7 +74,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const hub = new StreamHub(driver.log, wakeUps, { ...bounds, lag, log });
   return {
     name: 'runs',
-    schema: buildSchema({ driver, hub, dispatch, workflows, agents: deps.agents }),
+    schema: buildSchema({ driver, hub, dispatch, workflows, agents: deps.agents, asked: deps.asked }),
     routes: [eventRoute(hub, { ...bounds, log })],
     provides: {
       runLookup: {

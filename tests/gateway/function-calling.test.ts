@@ -90,9 +90,10 @@ describe('the list', () => {
       'begin_session',
       'append_messages',
       'start_run',
+      'ask',
     ]);
     expect(await namesAllowedBy('read,write')).toContain('mutate');
-    expect(await namesAllowedBy('run:start')).toEqual(['start_run']);
+    expect(await namesAllowedBy('run:start')).toEqual(['start_run', 'ask']);
   });
 
   test('comes as functions, as JSON Schema and as OpenAPI, of the same parameters', async () => {

@@ -93,6 +93,8 @@ async function* answersOf(
   yield ['append_messages', 'data', await call('append_messages', { sessionId, messages: [{ role: 'USER', content: 'Six?' }] })]; // prettier-ignore
   yield ['session_context', 'data', await call('session_context', { sessionId })];
   yield ['session_context', 'data', await call('session_context', { sessionId: 'ses_none' })];
+  yield ['ask', 'data', await call('ask', { question: 'when does the tide turn?' })];
+  yield ['ask', 'error', await call('ask', { question: ' ' })];
   yield ['run_events', 'data', await call('run_events', { runId })];
   yield ['recall', 'data', await call('recall', { query: 'when does the tide turn?' })];
   yield ['search', 'data', await call('search', { query: 'tide' })];

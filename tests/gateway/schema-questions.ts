@@ -155,7 +155,7 @@ export const LATER_QUESTIONS: typeof SCHEMA_QUESTIONS = [
   ['which project am I in', 'Query.tenant', 'Tenant.project'],
   ['load several things by id at once', 'Query.nodes'],
   ['most common keywords', 'Query.facets', 'Query.documentFacets', 'Query.entities'],
-  ['best answer for a question out of my notes', 'Query.search'],
+  ['best answer for a question out of my notes', 'Query.search', 'Mutation.ask'],
 ];
 
 /**

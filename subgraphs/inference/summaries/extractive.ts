@@ -4,7 +4,8 @@
  */
 import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
 import { INFERENCE } from '../bounds.ts';
-import { isStopWordText } from '../words/stop-words.ts';
+import { sentencesIn } from '#subgraphs/shared/sentences.ts';
+import { isStopWordText } from '#subgraphs/shared/stop-words.ts';
 
 const DAMPING = 0.85;
 const ITERATIONS = 30;
@@ -29,22 +30,9 @@ export function summarizeExtractively(text: string, maxSentences: number): strin
 
 /** The sentences of a text's prose, without repetitions; fragments are left out as long as there are sentences. */
 export function sentencesOf(text: string): string[] {
-  const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
   const all = new Set<string>();
   for (const paragraph of new MarkdownDocument(text).prose(INFERENCE.extractiveParagraphs)) {
-    let open = '';
-    for (const { segment } of segmenter.segment(paragraph)) {
-      open += segment;
-      // The segmenter takes `e.g. This` for an end.
-      if (
-        /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open.slice(-12)) &&
-        open.length < INFERENCE.sentenceCharacters
-      )
-        continue;
-      all.add(open.trim());
-      open = '';
-    }
-    if (open.trim() !== '') all.add(open.trim());
+    for (const { text: sentence } of sentencesIn(paragraph, INFERENCE.sentenceCharacters)) all.add(sentence);
   }
   const candidates = [...all].filter((sentence) => sentence.length <= INFERENCE.sentenceCharacters);
   const whole = candidates.filter(

@@ -11,6 +11,7 @@ export function disabledDriver(): RunsDriver {
     append: refuse,
     claim: refuse,
     heartbeat: refuse,
+    takeQuestion: refuse,
     runsById: refuse,
     runs: refuse,
     runsOfAgents: refuse,

@@ -13,6 +13,8 @@ export interface RunsSchemaDeps {
   readonly dispatch?: { readonly policy: WebhookPolicy; readonly dispatcher: Pick<Dispatcher, 'nudge'> };
   /** Dispatch to Temporal; undefined where it is off. */
   readonly workflows?: Pick<Workflows, 'nudge'>;
+  /** Called when a question waits to be answered; undefined where whoever answers is not told. */
+  readonly asked?: (() => void) | undefined;
   /** Which agents there are; undefined where nobody can say. */
   readonly agents?: AgentLookup;
 }

@@ -13,6 +13,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RUN_STATUSES, type Run, type RunEvent, type RunStatus } from '../driver.ts';
 import { parseCursor } from '../input.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
+import { answerOf, type AnswerRefs } from './answer.ts';
 import type { AgentRef } from './agent.ts';
 import type { EventTypes } from './events.ts';
 import type { Loaders } from '../loaders.ts';
@@ -30,7 +31,7 @@ const STATUS_DESCRIPTIONS: Record<RunStatus, string> = {
 export function addRunType(
   schema: SubgraphSchema,
   ref: ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, RunReference>,
-  events: EventTypes,
+  events: EventTypes & Pick<AnswerRefs, 'Answer'>,
   loaders: Loaders,
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
 ): { RunStatus: EnumRef<any, RunStatus>; Agent: AgentRef } {
@@ -106,6 +107,14 @@ export function addRunType(
         type: 'JSON',
         description: 'What the run produced; null until it ends.',
         resolve: column('output'),
+      }),
+      answer: t.field({
+        type: events.Answer,
+        description: 'What `ask` has found; null before that, where it failed, and for what it did not start.',
+        resolve: async (run, _arguments, context) => {
+          const row = await rowOf(run, context);
+          return row?.asks === true && row.status === 'SUCCEEDED' ? answerOf(row.output) : null;
+        },
       }),
       error: t.field({ type: RunError, description: 'How the run failed, where it did.', resolve: column('error') }),
       state: t.field({

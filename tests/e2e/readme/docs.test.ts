@@ -269,6 +269,13 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       expect(JSON.parse(output)).toEqual({ data: { search: expect.any(Object) as object } });
     },
   ],
+  [
+    /\bask\(/,
+    'graphql',
+    async ({ text, answer }) => {
+      expect({ data: await asked(text) }).toEqual(JSON.parse(answer!));
+    },
+  ],
   [/^[A-Z][A-Z0-9_]*=/, 'sh', (block) => configure(block)],
   [
     /-F map=/,

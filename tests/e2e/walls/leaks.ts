@@ -4,14 +4,14 @@ import type { SchemaWalk } from './schema-walk.ts';
 
 /** Types whose values are made of what is asked, or say what the server has: they are the same for everybody. */
 const EVERYBODYS =
-  /^(?:Model|Embedding|Generation|GenerationDelta|GenerationUsage|Reranking|RerankedDocument|VectorCollection|HttpHeader)\.|^SearchConnection\.reranker$/;
+  /^(?:Model|Embedding|Generation|GenerationDelta|GenerationUsage|GeneratedToolCall|Reranking|RerankedDocument|VectorCollection|HttpHeader)\.|^SearchConnection\.reranker$/;
 
 /**
  * Fields whose values are words of ours or of standards, or count what was spent on the same questions: two tenants may have them alike
  * (everybody's first collection is `default`).
  */
 const ALIKE =
-  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^(?:Session|Message|MemoryFact)\.userId$|^SessionSummary\.author$|^UsageRecord\.(?:model|provider|subject|inputTokens|outputTokens)$/;
+  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^(?:Session|Message|MemoryFact)\.userId$|^SessionSummary\.author$|^TextMessageStartEvent\.role$|^Answer\.model$|^UsageRecord\.(?:model|provider|subject|inputTokens|outputTokens)$/;
 
 /** Where an id comes back because the asker has sent it, to write something of his own under it. */
 const ECHOES: Readonly<Record<string, string>> = {

@@ -38,9 +38,11 @@ type Data = Readonly<Record<string, unknown>>;
 /** Where in an answer something is: its type, and the path from the root. */
 type Place = { readonly type: GraphQLNamedType; readonly path: string };
 
-/** Pages, their edges, what is said of a hit and payloads hold things and are none: they cost nothing of how far an operation goes. */
+/** Pages, their edges, what is said of a hit, answers and payloads hold things and are none: they cost nothing of how far an operation goes. */
 const isEnvelope = ({ name }: GraphQLNamedType): boolean =>
-  /(?:Connection|Edge|PageInfo|Payload|Explanation|Highlight|SessionContext)$/.test(name);
+  /(?:Connection|Edge|PageInfo|Payload|Explanation|Highlight|SessionContext)$|^(?:Answer|AnswerUsage|Citation)$/.test(
+    name,
+  );
 const isThere = (value: unknown): boolean =>
   value !== null &&
   value !== undefined &&

@@ -66,7 +66,16 @@ beforeAll(async () => {
     const [tenant, project] = [tenantOf(tenantId), projectOf(tenantId)];
     return `Bearer ${await issuer.token({ tenant, project, scope: scopes.join(' ') })}`;
   };
-  models = await startStandIn({ dialect: VLLM, rerank: 'jina', thought: 'Let me see.' });
+  models = await startStandIn({
+    dialect: VLLM,
+    rerank: 'jina',
+    thought: 'Let me see.',
+    // Whoever offers tools is asked to call one.
+    answers: ({ messages, tools }) =>
+      tools !== undefined && messages.at(-1)!.role === 'user'
+        ? { text: 'One moment.', calls: [{ name: tools[0]!.function.name, arguments: { of: 'it' } }] }
+        : undefined,
+  });
   const shared = {
     OIDC_ISSUER: issuer.url,
     OIDC_AUDIENCE: 'tributary',
@@ -79,6 +88,8 @@ beforeAll(async () => {
     RERANK_MODEL: 'test-rerank',
     // Entries about callers without scopes would change what strangers must leave as it is.
     AUDIT_REFUSED: 'off',
+    // Too short for an answer, so that there is one that was cut.
+    ASK_ANSWER_TOKENS: '16',
     MAX_COST: '10000000',
     MAX_DEPTH: '40',
   };

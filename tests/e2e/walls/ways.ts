@@ -37,6 +37,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     `{ or: [{ id: { eq: ${literal(list[0])} } }, { id: { in: ${literal(list)} } }, { id: { not: { eq: "x" } } }, { id: { ne: "x", notIn: ["x"] } }] }`;
   const cursor = (field: string): string | undefined => cursors.get(field);
   const prompt = `(input: { messages: [{ role: USER, content: "What is kept?" }], maxTokens: 50 })`;
+  const tool = `(input: { messages: [{ role: USER, content: "What is kept?" }], tools: [{ name: "look", parameters: {} }], maxTokens: 50 })`;
   const all = `{ or: [{ id: { in: ${literal(w.entities)} } }, { name: { startsWith: ${literal(w.name)} } }, { id: { not: { eq: "x" } } }] }`;
   const nodes = [
     w.agent,
@@ -147,8 +148,8 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(where: { or: [{ runId: { eq: ${literal(w.run)} } }, { agentId: { eq: ${literal(w.agent)} } }, { type: { ne: CUSTOM } }] }, first: 20)`,
     ],
     embed: ['(input: ["What is kept?"])', '(input: ["What is kept?"], as: QUERY)'],
-    generate: [prompt],
-    generateStream: [prompt],
+    generate: [prompt, tool],
+    generateStream: [prompt, tool],
     rerank: ['(query: "what is kept", documents: ["what is kept", "nothing"], first: 2)'],
     run: [`(id: ${literal(w.run)})`, `(id: ${literal(w.failedRun)})`, `(id: ${literal(w.openRuns[0]!.id)})`],
     runs: pages(
@@ -288,6 +289,13 @@ export function changingArguments(w: World, word: string): RootArguments {
         `agentId: ${literal(w.agent)}, idempotencyKey: ${literal(w.idempotencyKey)}, input: { word: ${literal(word)} }`,
       ),
       input(`agentName: ${literal(`${w.name} agent`)}, input: { by: ${literal(word)} }`),
+    ],
+    ask: [
+      input(
+        `question: ${literal(word)}, first: 3, method: EXTRACTIVE, waitSeconds: 25, threadId: ${literal(`${w.name} asks`)},
+          where: { documentId: { in: ${literal(w.documents)} } }`,
+      ),
+      input(`question: ${literal(word)}, method: MODEL, waitSeconds: 25, idempotencyKey: ${literal(w.idempotencyKey)}`),
     ],
     claimRun: [input(`agentId: ${literal(w.agent)}, leaseSeconds: 60`)],
     heartbeatRun: [input(`runId: ${literal(beat.id)}, token: ${literal(beat.token)}`)],

@@ -12,7 +12,7 @@
  */
 import type { BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import { forEachWord } from './tokens.ts';
-import { isStopWord } from '../../words/stop-words.ts';
+import { isStopWord } from '#subgraphs/shared/stop-words.ts';
 
 export const HASHING_MODEL: BuiltInModel = 'hashing-384-v1';
 export const HASHING_DIMENSIONS = 384;

@@ -21,6 +21,7 @@ import { PatchedDocument, type JsonPatch } from '../../events/json-patch.ts';
 import { EventOrder, type OpenParts } from '../../events/order.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { workflowIdOf } from '../../dispatch/workflows.ts';
+import { awaitAnswer } from './asks.ts';
 import { openPartsOf } from './open-parts.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow } from './rows.ts';
 
@@ -46,13 +47,14 @@ export async function startRun(postgres: Postgres, context: RequestContext, run:
   const key = run.idempotencyKey ?? null;
   const { priority, scheduledAt, maxAttempts, webhook } = run;
   const workflow = run.workflow ? true : undefined;
+  const asks = run.asker ? true : undefined;
   const hash =
     key === null
       ? null
       : inputHash({
           input: run.input ?? null,
           threadId: run.threadId ?? null,
-          ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook, workflow }),
+          ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook, workflow, asks }),
         });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
@@ -75,7 +77,7 @@ export async function startRun(postgres: Postgres, context: RequestContext, run:
         json(run.state),
       ],
     });
-    if (inserted[0]) return toRun(inserted[0]);
+    if (inserted[0]) return toRun(run.asker ? await awaitAnswer(tx, id, run.asker) : inserted[0]);
     // A new statement sees what the key's first use committed, also where the insert had to wait for it.
     const [before] = await tx.query<RunRow & { input_hash: string }>({
       sql: `SELECT ${RUN_COLUMNS}, input_hash FROM runs.runs WHERE COALESCE(agent_id, '') = $1 AND idempotency_key = $2`,

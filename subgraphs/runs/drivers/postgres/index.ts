@@ -19,6 +19,7 @@ import {
 } from '../../driver.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { appendEvents, startRun } from './append.ts';
+import { takeQuestion } from './asks.ts';
 import { withClock } from './clock.ts';
 import { aggregateEvents } from './event-aggregates.ts';
 import { claimRun, heartbeatRun } from './leases.ts';
@@ -37,6 +38,7 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     append: (context, append) => withClock(postgres, () => appendEvents(postgres, wakeUps, limits, context, append)),
     claim: (context, claim) => withClock(postgres, () => claimRun(postgres, wakeUps, context, claim)),
     heartbeat: (context, beat) => heartbeatRun(postgres, context, beat),
+    takeQuestion: (context, leaseSeconds) => takeQuestion(postgres, context, leaseSeconds),
     async runsById(context, ids) {
       const rows = await postgres.read<RunRow>(context, {
         sql: `SELECT ${RUN_COLUMNS} FROM runs.runs WHERE id = ANY($1)`,

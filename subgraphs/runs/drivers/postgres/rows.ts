@@ -28,6 +28,7 @@ export interface RunRow {
   created_at: Date;
   started_at: Date | null;
   finished_at: Date | null;
+  asks: boolean;
 }
 
 export interface EventRow {
@@ -47,7 +48,7 @@ export interface Tables {
 
 export const RUN_COLUMNS =
   'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
-  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, webhook, workflow_id, dispatch_error, created_at, started_at, finished_at';
+  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, webhook, workflow_id, dispatch_error, created_at, started_at, finished_at, asks';
 export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at, octet_length(payload::text) AS bytes';
 
 export const toRun = (row: RunRow): Run => ({
@@ -75,6 +76,7 @@ export const toRun = (row: RunRow): Run => ({
   createdAt: row.created_at,
   startedAt: row.started_at,
   finishedAt: row.finished_at,
+  asks: row.asks,
 });
 
 export const toEvent = (row: EventRow): RunEvent => ({

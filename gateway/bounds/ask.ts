@@ -1,0 +1,103 @@
+import { bounds } from '#subgraphs/shared/bound.ts';
+
+/** Bounds of answering questions (`ask`). */
+export const ASK = bounds('gateway/agents/ask', 'inference', {
+  concurrency: {
+    what: 'How many questions a process answers at once; further ones wait in PostgreSQL, for any process.',
+    unit: 'questions',
+    default: 4,
+    variable: 'ASK_CONCURRENCY',
+    min: 1,
+    max: 1_000,
+  },
+  pollMs: {
+    what: 'The time between two looks for questions that other processes have been sent; random by half.',
+    unit: 'ms',
+    default: 2_000,
+    variable: 'ASK_POLL_MS',
+    min: 50,
+    max: 60_000,
+  },
+  timeoutMs: {
+    what: 'The longest time for one answer. Past it the answer is made of what was found by then (`limit: TIME`).',
+    unit: 'ms',
+    default: 120_000,
+    variable: 'ASK_TIMEOUT_MS',
+    min: 1_000,
+    max: 3_600_000,
+  },
+  steps: {
+    what: 'How often the chat model is asked for one answer; the last time it is offered no tools (`limit: STEPS`).',
+    unit: 'calls',
+    default: 6,
+    variable: 'ASK_STEPS',
+    min: 1,
+    max: 100,
+  },
+  tokens: {
+    what: 'The tokens of the chat model that one answer may take, read and written (`limit: TOKENS`).',
+    unit: 'tokens',
+    default: 60_000,
+    variable: 'ASK_TOKENS',
+    min: 100,
+    max: 100_000_000,
+  },
+  answerTokens: {
+    what: 'The longest text that the chat model writes at a time.',
+    unit: 'tokens',
+    default: 1_024,
+    variable: 'ASK_ANSWER_TOKENS',
+    min: 16,
+    max: 4_096,
+  },
+  fewestTokens: { what: 'With fewer left the chat model is not asked again.', unit: 'tokens', default: 64 },
+  callsPerStep: { what: 'How many tools are called at a time; further calls are told so.', unit: 'calls', default: 4 },
+  passages: { what: 'How many passages one answer may find in all searches together.', unit: 'passages', default: 60 },
+  passageCharacters: { what: 'How much of a passage is read.', unit: 'characters', default: 2_000 },
+  resultCharacters: {
+    what: 'How much of the result of a listed operation the model reads.',
+    unit: 'characters',
+    default: 8_000,
+  },
+  argumentCharacters: {
+    what: "The longest arguments of a call that are told in a run's events.",
+    unit: 'characters',
+    default: 4_000,
+  },
+  queryCharacters: { what: 'The longest search of the model.', unit: 'characters', default: 1_000 },
+  sentences: { what: 'How many sentences of passages are compared with a question.', unit: 'sentences', default: 120 },
+  shortestSentence: { what: 'The shortest of them.', unit: 'characters', default: 12 },
+  longestSentence: {
+    what: 'The longest of them: longer ones are tables or lists in disguise.',
+    unit: 'characters',
+    default: 600,
+  },
+  answerSentences: { what: 'Of how many sentences an extractive answer is made.', unit: 'sentences', default: 3 },
+  citations: { what: 'The most citations of an answer.', unit: 'citations', default: 10 },
+  heldCharacters: {
+    what: 'How much of what may be a mark of a citation is held back while it is written.',
+    unit: 'characters',
+    default: 40,
+  },
+  citationCharacters: {
+    what: "How much of a document's title and source a citation tells.",
+    unit: 'characters',
+    default: 300,
+  },
+  toldCharacters: {
+    what: "How much of a passage's title and of a tool's name the run's events tell of a search.",
+    unit: 'characters',
+    default: 80,
+  },
+  leaseSeconds: {
+    what: 'For how long a process holds a question without a sign of life; past it the run fails (`ATTEMPTS_EXHAUSTED`).',
+    unit: 's',
+    default: 60,
+  },
+  heartbeatMs: {
+    what: 'The time between two signs of life, which are also when a cancellation is noticed.',
+    unit: 'ms',
+    default: 2_000,
+  },
+  callTimeoutMs: { what: 'The longest time for one write to the run.', unit: 'ms', default: 15_000 },
+});
