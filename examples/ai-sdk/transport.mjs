@@ -23,8 +23,19 @@ export class TributaryTransport {
    * @param {() => string | undefined} [options.token] of whoever asks; in development mode nobody is asked
    * @param {Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>} [options.storage] keeps the last request of each chat until its answer is
    *   whole. `sessionStorage` by default, so that a page that is loaded again finds its answer, and another tab does not
+   * @param {number} [options.attempts] how often in a row a stream is asked for again that broke, or brought nothing. 10 by default
+   * @param {number} [options.longestPauseMs] before that: it doubles from 200 ms. 5,000 by default
    */
-  constructor({ origin, agent, token = () => undefined, storage = globalThis.sessionStorage }) {
+  constructor({
+    origin,
+    agent,
+    token = () => undefined,
+    storage = globalThis.sessionStorage,
+    attempts = ATTEMPTS,
+    longestPauseMs = LONGEST_PAUSE_MS,
+  }) {
+    this.attempts = attempts;
+    this.longestPauseMs = longestPauseMs;
     this.origin = origin;
     this.agent = agent;
     this.token = token;
@@ -41,7 +52,11 @@ export class TributaryTransport {
       state: {},
       forwardedProps: {},
     });
-    this.storage.setItem(keyOf(chatId), body);
+    try {
+      this.storage.setItem(keyOf(chatId), body);
+    } catch {
+      // The tab's storage is full: the answer comes all the same, and is not found again where the page is loaded anew.
+    }
     return await this.#follow(chatId, body, abortSignal);
   }
 
@@ -51,7 +66,79 @@ export class TributaryTransport {
     return body === null ? null : await this.#follow(chatId, body, abortSignal);
   }
 
-  /** The same `runId` with the same input is the same run, however often it is asked for. */
+  async #follow(chatId, body, abortSignal) {
+    const closing = new AbortController();
+    let run;
+    // Who presses "stop" ends the run, and not only what he sees of it.
+    const stop = () => {
+      closing.abort();
+      this.storage.removeItem(keyOf(chatId));
+      if (run !== undefined) this.#cancel(run).catch(() => undefined); // It ends by itself; nobody reads it.
+    };
+    if (abortSignal?.aborted) closing.abort();
+    abortSignal?.addEventListener('abort', stop, { once: true });
+    const over = (error) => {
+      abortSignal?.removeEventListener('abort', stop);
+      // What merely broke is there to be found again.
+      if (error === undefined || error instanceof Refused) this.storage.removeItem(keyOf(chatId));
+    };
+    const chunks = this.#chunks(body, closing.signal, (id) => (run = id));
+    let first;
+    try {
+      first = await chunks.next();
+    } catch (error) {
+      over(error);
+      throw error;
+    }
+    return new ReadableStream({
+      pull: async (controller) => {
+        try {
+          const { done, value } = first ?? (await chunks.next());
+          first = undefined;
+          if (!done) return controller.enqueue(value);
+          over();
+          controller.close();
+        } catch (error) {
+          over(error);
+          controller.error(error);
+        }
+      },
+      // The page turns to something else; the run goes on.
+      cancel: () => closing.abort(),
+    });
+  }
+
+  /** Parts of the message, over as many connections as it takes: as long as each brings something, or one of `attempts` in a row. */
+  async *#chunks(body, signal, onRun) {
+    const toChunks = messageOf();
+    let after;
+    for (let failures = 0; ;) {
+      let failure = new Error('The server ended the stream before the run had ended.');
+      try {
+        const response = await this.#ask(body, after, signal);
+        const [, , run] = response.headers.get('content-location')?.split('/') ?? [];
+        if (run !== undefined) onRun(run);
+        if (response.status === 204) return; // All of it has arrived.
+        for await (const { id, data } of serverSentEvents(response.body)) {
+          if (id !== undefined && id === after) continue;
+          if (id !== undefined) [after, failures] = [id, 0];
+          const event = JSON.parse(data);
+          yield* toChunks(event);
+          if (event.type === 'RUN_FINISHED' || event.type === 'RUN_ERROR') return;
+        }
+      } catch (error) {
+        if (signal.aborted || error instanceof Refused || error instanceof SyntaxError) throw error;
+        failure = error;
+      }
+      if (++failures > this.attempts) throw failure;
+      await pause(Math.max(failure.retryAfterMs ?? 0, Math.min(this.longestPauseMs, 100 * 2 ** failures)), signal);
+    }
+  }
+
+  /**
+   * The same `runId` with the same input is the same run, however often it is asked for.
+   * @throws Refused where asking again would not help
+   */
   async #ask(body, after, signal) {
     const response = await fetch(new URL(`/agents/${encodeURIComponent(this.agent)}/run`, this.origin), {
       method: 'POST',
@@ -63,69 +150,16 @@ export class TributaryTransport {
       body,
       signal,
     });
-    if (response.ok) return response;
-    const { errors: [error] = [] } = await response.json().catch(() => ({}));
-    throw new Refused(
-      [error?.message ?? `The server answered ${response.status}.`, error?.extensions?.hint].filter(Boolean).join(' '),
-    );
-  }
-
-  async #follow(chatId, body, abortSignal) {
-    const closing = new AbortController();
-    const first = await this.#ask(body, undefined, closing.signal);
-    const run = first.headers.get('content-location')?.split('/')[2];
-    // Who presses "stop" ends the run, and not only what he sees of it.
-    const stop = () => {
-      closing.abort();
-      this.storage.removeItem(keyOf(chatId));
-      if (run !== undefined) this.#cancel(run).catch(() => undefined); // It ends by itself; nobody reads it.
-    };
-    if (abortSignal?.aborted) stop();
-    abortSignal?.addEventListener('abort', stop, { once: true });
-    const chunks = this.#chunks(body, first, closing.signal);
-    return new ReadableStream({
-      pull: async (controller) => {
-        try {
-          const { done, value } = await chunks.next();
-          if (!done) return controller.enqueue(value);
-          this.storage.removeItem(keyOf(chatId));
-          controller.close();
-        } catch (error) {
-          if (error instanceof Refused) this.storage.removeItem(keyOf(chatId));
-          controller.error(error);
-        }
-        abortSignal?.removeEventListener('abort', stop);
-      },
-      // The page turns to something else; the run goes on.
-      cancel: () => closing.abort(),
-    });
-  }
-
-  async *#chunks(body, first, signal) {
-    const toChunks = messageOf();
-    let response = first;
-    let after;
-    let failures = 0;
-    for (;;) {
-      if (response.status === 204) return; // All of it has arrived.
-      try {
-        for await (const { id, event } of serverSentEvents(response.body)) {
-          [after, failures] = [id ?? after, 0];
-          yield* toChunks(event);
-          if (event.type === 'RUN_FINISHED' || event.type === 'RUN_ERROR') return;
-        }
-      } catch (error) {
-        if (signal.aborted) throw error;
-      }
-      for (response = undefined; response === undefined;) {
-        await pause(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** failures), signal);
-        try {
-          response = await this.#ask(body, after, signal);
-        } catch (error) {
-          if (signal.aborted || error instanceof Refused || ++failures === ATTEMPTS) throw error;
-        }
-      }
-    }
+    const type = response.headers.get('content-type') ?? '';
+    if (response.status === 204 || (response.ok && type.startsWith('text/event-stream'))) return response;
+    const { errors } = (await response.json().catch(() => null)) ?? {};
+    const [error] = errors ?? [];
+    const told = [
+      error?.message ?? `The server answered ${response.status} (${type || 'nothing'}).`,
+      error?.extensions?.hint,
+    ];
+    const isPassing = response.status >= 500 || [408, 425, 429].includes(response.status);
+    throw new (isPassing ? Passing : Refused)(told.filter(Boolean).join(' '), response.headers.get('retry-after'));
   }
 
   async #cancel(id) {
@@ -145,6 +179,14 @@ export class TributaryTransport {
 
 /** The server has said no: asking again would not help. */
 class Refused extends Error {}
+
+/** The server, or what stands before it, cannot at the moment. */
+class Passing extends Error {
+  constructor(message, retryAfter) {
+    super(message);
+    this.retryAfterMs = Number(retryAfter) * 1_000 || 0;
+  }
+}
 
 const keyOf = (chatId) => `tributary:${chatId}`;
 
@@ -186,10 +228,10 @@ function messageOf() {
           dynamic: true,
         };
       case 'TOOL_CALL_ARGS':
-        calls.get(event.toolCallId).text += event.delta;
+        if (calls.has(event.toolCallId)) calls.get(event.toolCallId).text += event.delta;
         return yield { type: 'tool-input-delta', toolCallId: event.toolCallId, inputTextDelta: event.delta };
       case 'TOOL_CALL_END': {
-        const { toolName, text } = calls.get(event.toolCallId);
+        const { toolName, text } = calls.get(event.toolCallId) ?? { toolName: 'tool', text: '' };
         calls.delete(event.toolCallId);
         return yield {
           type: 'tool-input-available',
@@ -225,16 +267,16 @@ function parsed(text) {
   }
 }
 
-/** Events of a `text/event-stream` (https://html.spec.whatwg.org/multipage/server-sent-events.html) whose data is JSON, with their ids. */
+/** Events of a `text/event-stream` (https://html.spec.whatwg.org/multipage/server-sent-events.html) with their ids. */
 async function* serverSentEvents(body) {
   let rest = '';
   let [id, data] = [undefined, []];
   for await (const piece of body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + piece).split('\n');
+    const lines = (rest + piece).split(/\r\n|\n/);
     rest = lines.pop();
     for (const line of lines) {
       if (line === '' && data.length > 0) {
-        yield { id, event: JSON.parse(data.join('\n')) };
+        yield { id, data: data.join('\n') };
         data = [];
       } else if (line.startsWith('id:')) id = line.slice(3).trim();
       else if (line.startsWith('data:')) data.push(line.slice(5).trimStart());
@@ -245,6 +287,7 @@ async function* serverSentEvents(body) {
 const pause = (ms, signal) =>
   new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+    const over = () => (clearTimeout(timer), reject(signal.reason));
+    const timer = setTimeout(() => (signal.removeEventListener('abort', over), resolve()), ms);
+    signal.addEventListener('abort', over, { once: true });
   });

@@ -2,7 +2,7 @@
  * Who a caller is, by the claims of a verified token: of a JSON Web Token, or of what the issuer tells about an opaque one.
  */
 import type { Principal } from '#subgraphs/shared/context.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { isSubject } from '#subgraphs/shared/subject.ts';
 import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { unauthenticated } from './authenticator.ts';
 
@@ -51,13 +51,6 @@ function subjectOf(sub: unknown): string {
   if (!isSubject(sub)) throw unauthenticated("The access token's claim `sub` is not accepted here.");
   return sub;
 }
-
-/** Whether it names somebody who is not of this server itself: neither its own work, nor one of its API keys. */
-export const isSubject = (value: unknown): value is string =>
-  typeof value === 'string' &&
-  value.trim() !== '' &&
-  !/^\s*system:/i.test(value) &&
-  !isIdOf('ApiKey', value.trim().toLowerCase());
 
 function tenantNamed(claims: Claims, paths: readonly string[]): string {
   const tenant = valueOf(claims, paths);

@@ -6,7 +6,8 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { unauthenticated, type Asked } from './authenticator.ts';
-import { isSubject, unique } from './claims.ts';
+import { isSubject } from '#subgraphs/shared/subject.ts';
+import { unique } from './claims.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 export interface ForwardAuthOptions {
@@ -77,13 +78,13 @@ function headerOf({ headers, rawHeaders }: Asked, name: string): string | undefi
     if (rawHeaders[index]!.length === name.length && rawHeaders[index]!.toLowerCase() === name) count += 1;
   // The client's own beside the proxy's: nobody can tell which is which.
   if (count > 1) throw badUserInput(`The request has two \`${name}\` headers.`);
-  return decoded(String(value)).trim() || undefined;
+  return decoded(String(value));
 }
 
-/** Node reads headers as Latin-1; proxies write names in UTF-8. */
+/** Node reads headers as Latin-1, without the spaces around them; proxies write names in UTF-8. Every character counts: of one less it were another's name. */
 function decoded(value: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'));
   } catch {
     return value;
   }

@@ -2,6 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { missingScopes, seesEveryUser, type EveryUsers } from '#subgraphs/shared/scopes.ts';
+import { isSubject } from '#subgraphs/shared/subject.ts';
 import { RELATIONAL } from './bounds.ts';
 
 // Matches only surrogates that are not half of a pair.
@@ -58,6 +59,10 @@ export function userOf(
     throw forbidden(`The caller may not ${doing} of other users.`, {
       hint: `Leave \`userId\` out. ${missingScopes(`the scope ${scope}`)}`,
     });
-  if (userId.startsWith('system:')) throw badUserInput('`userId` must not begin with `system:`: no user does.');
-  return checkName('userId', userId);
+  checkName('userId', userId);
+  if (!isSubject(userId))
+    throw badUserInput('`userId` names nobody who could sign in.', {
+      hint: 'No user begins with `system:`, is an API key, or has white space around the name.',
+    });
+  return userId;
 }

@@ -105,6 +105,11 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     default: 2,
   },
   pageDefault: { what: 'How many items a page has where `first` is absent.', unit: 'items', default: 20 },
+  subjectCharacters: {
+    what: 'The longest name of a user (`sub`, or what a proxy names).',
+    unit: 'characters',
+    default: 512,
+  },
   pageMost: { what: 'The most items of a page: the largest `first`.', unit: 'items', default: 200 },
   streamedRows: {
     what: 'How many rows behind the first a page whose edges are streamed (`@stream`) reads from its store at a time.',

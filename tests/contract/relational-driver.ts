@@ -521,6 +521,8 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           const third = await supersede('third', second.id);
           const told = { code: 'CONFLICT', message: expect.stringContaining('"second"') as unknown, extensions: { supersededBy: second.id } }; // prettier-ignore
           await expect(remember(tenant, 'first', 'anew')).rejects.toMatchObject(told);
+          // Else both would hold in its place.
+          await expect(supersede('another', first.id)).rejects.toMatchObject(told);
           // Else each would have come before the other.
           await expect(supersede('first', third.id)).rejects.toMatchObject(told);
           expect((await driver.byIds(as(tenant), 'MemoryFact', [first.id]))[0]!.value).toBe('one');

@@ -100,6 +100,10 @@ describe('access tokens', () => {
     ],
     ['an empty subject', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: '' })}`],
     ['a subject of ours', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'system:anonymous' })}`],
+    ['half a surrogate pair in it', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'eve\ud800' })}`],
+    ['a NUL in it', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'eve\0' })}`],
+    ['blanks around it', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'eve ' })}`],
+    ['513 characters', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'e'.repeat(513) })}`],
     [
       'a subject of ours in capitals',
       async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'SYSTEM:indexing' })}`,

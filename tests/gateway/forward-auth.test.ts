@@ -79,6 +79,16 @@ describe('behind a proxy', () => {
     expect(await raw(server, lines(Buffer.from('José', 'latin1')))).toContain('"subject":"José"');
   });
 
+  test.each(['\u00a0', '\ufeff', '\u2003', '\u3000', '\u2028'])(
+    'a name with %j around it is not the name without',
+    async (space) => {
+      for (const name of [`alice${space}`, `${space}alice`])
+        expect(
+          await raw(server, [Buffer.from(`Remote-User: ${name}`, 'utf8'), 'Remote-Groups: tenant-acme']),
+        ).toContain('"code":"UNAUTHENTICATED"');
+    },
+  );
+
   test("the proxy's cookie is no way in for other sites' pages", async () => {
     const headers = { ...alice, origin: 'https://evil.example', cookie: 'authelia_session=x' };
     const answer = await from('127.0.0.1', server.url, headers);

@@ -223,7 +223,7 @@ test('an answer that is as long as a page is whole, and one that is longer by a 
   expect(whole.structuredContent).toHaveProperty('data');
   const cut = await long(limit + 1);
   expect(cut.content[0]!.text).toHaveLength(limit);
-  expect(cut.structuredContent).toEqual({ text: cut.content[0]!.text, next: expect.stringContaining('`offset`: 1000') as string }); // prettier-ignore
+  expect(cut.structuredContent).toEqual({ text: cut.content[0]!.text, next: expect.stringContaining('`offset`: 1000') as string, nextOffset: 1000 }); // prettier-ignore
   // No character is torn apart where a page ends; and there is nothing past the end.
   const key = 'edge';
   await call('remember', { key, value: `${'x'.repeat(950)}${'\u{1f300}'.repeat(100)}` });

@@ -369,3 +369,13 @@ describe('a context', () => {
     expect([bounded.messages.length, bounded.omitted]).toEqual([500, 120]);
   });
 });
+
+test('of many messages that are each larger than the room the newest is told, as much of it as there is room', async () => {
+  const { tenant, id } = await conversation(said(5, 'word '.repeat(5_000)));
+  for (const maxTokens of [50, 100, 200]) {
+    const { messages, tokens } = await contextOf(tenant, id, maxTokens);
+    expect(messages.at(-1)).toMatchObject({ sequence: 5 });
+    expect(messages.at(-1).tokens).toBeGreaterThan(maxTokens / 5);
+    expect(tokens).toBeLessThanOrEqual(maxTokens);
+  }
+});

@@ -160,6 +160,8 @@ test.each<[string, object]>([
   ['a NUL', { userId: 'a\0b' }],
   ['a lone surrogate', { userId: 'a\ud800' }],
   ['what no user is', { userId: 'system:retention' }],
+  ['nor so', { userId: 'System:x' }],
+  ['with a blank behind it', { userId: 'ann ' }],
   ['a user of 513 characters', { userId: 'u'.repeat(513) }],
 ])('%s is refused', async (_, input) => {
   expect((await refused(newTenant(), input, EVERYBODY))[0]).toBe('BAD_USER_INPUT');
@@ -171,7 +173,7 @@ test.each([
   '"; DROP TABLE relational.memory_facts; --',
   '%',
   '_',
-  'ann ',
+  'ann\u200b',
   'Ann',
   'an',
   'אנה',

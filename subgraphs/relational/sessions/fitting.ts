@@ -36,8 +36,10 @@ export async function fitted(
   let left = room;
   for (const message of messages.toReversed()) {
     const most = Math.min(left, isLarge(message) ? part : message.tokens);
-    const fit =
-      message.tokens <= most ? { message, tokens: message.tokens } : cut(message, await partsOf(message), most);
+    const parts = message.tokens <= most ? null : await partsOf(message);
+    let fit = message.tokens <= most ? { message, tokens: message.tokens } : cut(message, parts, most);
+    // Among many that are large a part may hold no more than the mark: the newest has all the room, then.
+    if (fit === undefined && told.length === 0) fit = cut(message, parts, left);
     if (fit === undefined) break;
     told.push(fit);
     left -= fit.tokens;

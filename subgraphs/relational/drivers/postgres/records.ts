@@ -26,7 +26,7 @@ export async function rememberFact(
       if (found.length === 0) throw noSuch('Agent', agentId);
     }
     const locked = await lockFacts(tx, supersedesId === null ? [id] : [id, supersedesId]);
-    await checkNotSuperseded(tx, id, key);
+    await checkNotSuperseded(tx, id, null);
     if (supersedesId !== null) await supersede(tx, { id, userId }, supersedesId, locked, validFrom);
     const [row] = await tx.query(
       rowsOf(
@@ -64,17 +64,20 @@ async function lockFacts(tx: Transaction, ids: readonly string[]): Promise<reado
 }
 
 /**
- * What another fact has taken the place of is kept as it was: told anew it would hold beside the other, and could take that one's place in turn.
+ * What another fact has taken the place of is kept as it was: told anew it would hold beside the other, and could take that one's place in turn; and
+ * with two in its place both would hold.
+ * @param by the fact that takes its place, if any does now
  * @throws CodedError `CONFLICT`
  */
-async function checkNotSuperseded(tx: Transaction, id: string, key: string): Promise<void> {
+async function checkNotSuperseded(tx: Transaction, id: string, by: string | null): Promise<void> {
   const [later] = await tx.query(
-    statement(sql<Pick<MemoryFactRow, 'id' | 'key'>>`
-      SELECT id, key FROM relational.memory_facts WHERE supersedes_id = ${id} ORDER BY created_at, id LIMIT 1`),
+    statement(sql<Pick<MemoryFactRow, 'id' | 'key'> & { before: string }>`
+      SELECT f.id, f.key, b.key AS before FROM relational.memory_facts f JOIN relational.memory_facts b ON b.id = f.supersedes_id
+      WHERE f.supersedes_id = ${id} AND f.id IS DISTINCT FROM ${by} ORDER BY f.created_at, f.id LIMIT 1`),
   );
   if (later === undefined) return;
   throw conflict(
-    `The fact ${JSON.stringify(key)} is kept as it was: ${JSON.stringify(later.key)} has taken its place.`,
+    `The fact ${JSON.stringify(later.before)} is kept as it was: ${JSON.stringify(later.key)} has taken its place.`,
     {
       hint: `Remember it under the key ${JSON.stringify(later.key)}, or under a new one that \`supersedes\` ${later.id}; or forget one of both first.`,
       extensions: { supersededBy: later.id },
@@ -100,6 +103,7 @@ async function supersede(
         hint: 'Say `userId` or `own` as of the fact that it supersedes, or leave `supersedes` out.',
       },
     );
+  await checkNotSuperseded(tx, id, by.id);
   await tx.query(
     statement(sql`
       UPDATE relational.memory_facts SET valid_until = LEAST(valid_until, COALESCE(${from}::timestamptz, now())), updated_at = now()
