@@ -238,7 +238,7 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(`key: ${literal(`${w.name} own key`)}, value: ${literal(word)}, own: true`),
       input(`key: ${literal(`${w.name} own key`)}, value: ${literal(word)}, userId: ${literal(`of ${w.name}`)}`),
       input(
-        `key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
+        `key: ${literal(`${w.name} awaited key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}, waitFor: [VECTOR], timeoutMs: 0`,
       ),
     ],
     createSession: [
@@ -311,7 +311,9 @@ export function changingArguments(w: World, word: string): RootArguments {
     cancelRun: [input(`runId: ${literal(cancel.id)}, reason: ${literal(word)}`)],
     deleteVectors: [input(`chunkIds: [${literal(w.chunk)}]`)],
     upsertDocument: [input(inBytes(3)), input(`${document(1)}, waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`)],
-    upsertDocuments: [input(`documents: [{ ${document(2)} }, { ${inBytes(4)} }], waitFor: [GRAPH], timeoutMs: 0`)],
+    upsertDocuments: [
+      input(`documents: [{ ${document(2)} }, { ${inBytes(4)} }], waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`),
+    ],
     putObject: [
       input(`key: ${literal(w.objectKey)}, contentType: "text/plain", content: ${literal(word)}, encoding: UTF8`),
     ],
