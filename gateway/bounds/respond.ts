@@ -22,6 +22,11 @@ export const RESPOND = bounds('gateway/respond', 'limits', {
     unit: 'texts',
     default: 10,
   },
+  coordinates: {
+    what: 'How many schema coordinates one operation may ask for (`__definitions`), each counted once; past it, `QUERY_TOO_COSTLY`.',
+    unit: 'coordinates',
+    default: 300,
+  },
   searchCharacters: { what: 'The longest text to search the schema for.', unit: 'characters', default: 500 },
   coordinateCharacters: { what: 'The longest schema coordinate that is looked for.', unit: 'characters', default: 500 },
   errorBytes: {

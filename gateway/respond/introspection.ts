@@ -14,6 +14,8 @@ import {
 } from 'graphql';
 import { withUsedVariables } from '#gateway/plan/specialise.ts';
 import type { OperationPart } from '#gateway/plan/flatten.ts';
+import type { Budget } from '#subgraphs/shared/budget.ts';
+import { introspectionSize, type IntrospectionSize } from './introspection-size.ts';
 import { jsonOf } from './json-text.ts';
 import type { Found, SearchContext } from './semantic-introspection.ts';
 
@@ -64,18 +66,30 @@ function reached(selections: readonly SelectionNode[], fragments: Fragments): Fr
   return found;
 }
 
-/** @param found what the operation's searches found, all of them */
+/**
+ * Answers what one run asks, with its answer's budget: each question is measured before it is answered.
+ * @param found what the operation's searches found, all of them
+ * @returns throws `QUERY_TOO_COSTLY` where the budget has not enough left
+ */
 export function introspecting(
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
   found: Found,
+  budget: Budget | undefined,
 ): Introspect {
   /** Made when something is asked: hardly any operation does. */
   let known: Map<DocumentNode, Introspected> | undefined;
+  let bytes = 0;
+  const coordinates = new Set<string>();
   return (question) => {
     let introspected = known?.get(question);
     if (introspected === undefined) {
-      const contextValue: SearchContext = { found };
+      const contextValue: SearchContext = { found, coordinates };
+      const check = (least: IntrospectionSize): void => budget?.reach(least.objects, bytes + least.bytes);
+      const size = introspectionSize(schema, question, variables, contextValue, check);
+      bytes += size.bytes;
+      budget?.reach(size.objects, bytes);
+      budget?.write(size.objects, 0);
       const { data, errors = [] } = executeSync({
         schema,
         document: question,

@@ -74,6 +74,8 @@ export type Found = ReadonlyMap<string, readonly FoundDefinition[] | CodedError>
 /** What resolvers are given as their context. */
 export interface SearchContext {
   readonly found: Found;
+  /** Coordinates that the operation has asked for so far. */
+  readonly coordinates: Set<string>;
 }
 
 interface SearchArguments {
@@ -146,10 +148,11 @@ const META = new GraphQLObjectType<unknown, SearchContext>({
       args: {
         coordinates: {
           type: new GraphQLNonNull(new GraphQLList(text)),
-          description: `Such as \`Document\`, \`Query.documents\`, \`Query.documents(first:)\` and \`@deprecated\`; at most ${RESPOND.definitions}.`,
+          description: `Such as \`Document\`, \`Query.documents\`, \`Query.documents(first:)\` and \`@deprecated\`; at most ${RESPOND.definitions}. One that is there twice is shown once.`,
         },
       },
-      resolve: (_, { coordinates }, __, { schema }) => definitionsOf(coordinates as readonly string[], schema),
+      resolve: (_, { coordinates }, context, { schema }) =>
+        definitionsOf(coordinates as readonly string[], context.coordinates, schema),
     },
   },
 });
@@ -201,11 +204,22 @@ function positionIn(list: string, after: string): number {
   return position;
 }
 
-function definitionsOf(coordinates: readonly string[], schema: GraphQLSchema): SchemaDefinition[] {
+function definitionsOf(coordinates: readonly string[], asked: Set<string>, schema: GraphQLSchema): SchemaDefinition[] {
   if (coordinates.length > RESPOND.definitions)
     throw badUserInput(`\`coordinates\` of \`__definitions\` are at most ${RESPOND.definitions}.`);
-  return coordinates.flatMap((coordinate) => definitionAt(coordinate, schema) ?? []);
+  const distinct = new Set(coordinates);
+  for (const coordinate of distinct) {
+    if (asked.size >= RESPOND.coordinates && !asked.has(coordinate)) throw tooManyCoordinates;
+    asked.add(coordinate);
+  }
+  return [...distinct].flatMap((coordinate) => definitionAt(coordinate, schema) ?? []);
 }
+
+const tooManyCoordinates = new CodedError(
+  'QUERY_TOO_COSTLY',
+  `An operation asks for the definitions of at most ${RESPOND.coordinates} schema coordinates.`,
+  { hint: 'Ask for the others in another operation.' },
+);
 
 /** Undefined for what names nothing, and for what is no coordinate. */
 function definitionAt(coordinate: string, schema: GraphQLSchema): SchemaDefinition | undefined {

@@ -47,6 +47,7 @@ export function completeFields(
     if (value === undefined) return undefined;
     if (value === PAUSED) return pauseFields(data, plan, run, index, answer);
     answer[field.to] = value;
+    if (progress.isDue && field.value.kind === INTROSPECTION) return pauseBehind(data, plan, run, index, answer);
   }
   if (plan.deferred !== undefined && run.deferred !== undefined) {
     const at = run.path.slice(0, run.depth);
@@ -101,6 +102,7 @@ function complete(value: unknown, plan: ValuePlan, key: string | number, run: Sh
     if (plan.kind === INTROSPECTION) {
       const { value: answer, text, failures } = run.introspect(plan.question!);
       run.progress.bytes += text.length;
+      run.progress.charge();
       reportIntrospection(failures, key, run);
       return answer === null && plan.nonNull ? undefined : answer;
     }
@@ -198,6 +200,15 @@ function pauseFields(data: Data, plan: ObjectPlan, run: ShapeRun, index: number,
   run.progress.steps.push((value) => {
     if (value === undefined) return undefined;
     answer[plan.fields[index]!.to] = value;
+    run.depth = depth;
+    return completeFields(data, plan, run, index + 1, answer);
+  });
+  return PAUSED;
+}
+
+function pauseBehind(data: Data, plan: ObjectPlan, run: ShapeRun, index: number, answer: Data): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push(() => {
     run.depth = depth;
     return completeFields(data, plan, run, index + 1, answer);
   });

@@ -6,6 +6,7 @@ import { doubleOf } from './leaves.ts';
 import { PAUSED } from './pauses.ts';
 import {
   DENIED,
+  INTROSPECTION,
   isReadyList,
   LIST,
   OBJECT,
@@ -48,6 +49,7 @@ export function writeFields(data: Data, plan: ObjectPlan, run: TextRun, from = 0
     run.text += field.label;
     const outcome = write(data[field.from], field.value, field.to, run);
     if (outcome !== WRITTEN) return outcome === PAUSED ? pauseFields(data, plan, run, index + 1) : VOID;
+    if (run.progress.isDue && field.value.kind === INTROSPECTION) return pauseBehind(data, plan, run, index + 1);
   }
   run.text += fields.length === 0 ? '{}' : '}';
   return WRITTEN;
@@ -79,6 +81,7 @@ function write(value: unknown, plan: ValuePlan, key: string | number, run: TextR
       reportIntrospection(failures, key, run);
       if (answer === null && plan.nonNull) return VOID;
       run.text += text;
+      charge(run);
     }
     return WRITTEN;
   }
@@ -161,6 +164,15 @@ function pauseFields(data: Data, plan: ObjectPlan, run: TextRun, next: number): 
   const { depth } = run;
   run.progress.steps.push((outcome) => {
     if (outcome !== WRITTEN) return outcome;
+    run.depth = depth;
+    return writeFields(data, plan, run, next);
+  });
+  return PAUSED;
+}
+
+function pauseBehind(data: Data, plan: ObjectPlan, run: TextRun, next: number): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push(() => {
     run.depth = depth;
     return writeFields(data, plan, run, next);
   });

@@ -61,10 +61,12 @@ export class Budget {
 
   /**
    * Checks how many places of an answer are looked at at once; each would be an object of the answer.
+   * @param bytes how long what is about to be written would be. @default nothing is
    * @throws CodedError `QUERY_TOO_COSTLY`
    */
-  reach(places: number): void {
+  reach(places: number, bytes = 0): void {
     if (places > this.limits.nodes) this.#tooManyNodes();
+    else if (bytes > this.limits.bytes) this.#tooLong();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -76,13 +78,16 @@ export class Budget {
     this.#writtenNodes += nodes;
     this.#writtenBytes += bytes;
     if (this.#writtenNodes > this.limits.nodes) this.#tooManyNodes();
-    else if (this.#writtenBytes > this.limits.bytes)
-      this.#fail(`The answer is longer than ${this.limits.bytes} bytes`, 'bytes');
+    else if (this.#writtenBytes > this.limits.bytes) this.#tooLong();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #tooManyNodes(): void {
     this.#fail(`The answer has more than ${this.limits.nodes} objects`, 'nodes');
+  }
+
+  #tooLong(): void {
+    this.#fail(`The answer is longer than ${this.limits.bytes} bytes`, 'bytes');
   }
 
   #fail(what: string, limit: keyof BudgetLimits): void {

@@ -15,11 +15,17 @@ import {
   type GraphQLSchema,
   type IntrospectionQuery,
 } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { schemaSearch } from '#gateway/agents/schema-search.ts';
+import { ADMISSION } from '#gateway/bounds/admission.ts';
 import { RESPOND } from '#gateway/bounds/respond.ts';
+import { StaticCost } from '#gateway/plan/cost/static-cost.ts';
+import { introspecting } from '#gateway/respond/introspection.ts';
+import { introspectionSize } from '#gateway/respond/introspection-size.ts';
 import { addSemanticIntrospection } from '#gateway/respond/semantic-introspection.ts';
 import { startTestServer, type TestServer } from './fixture.ts';
+import { Budget } from '#subgraphs/shared/budget.ts';
+import { pace } from '#subgraphs/shared/turns.ts';
 import { openSocket, WAYS_IN } from './ways-in.ts';
 
 let it: TestServer;
@@ -223,6 +229,118 @@ describe('bounds', () => {
     expect(await cost(searches(3, () => 'book'))).toBe('QUERY_TOO_COSTLY');
     const wide = `{ __definitions(coordinates: [${'"Book" '.repeat(150)}]) { ... on __Type { fields { name args { name } } } } }`;
     expect(await cost(wide)).toBe('QUERY_TOO_COSTLY');
+  });
+});
+
+describe('what is asked again and again', () => {
+  const WIDE = 'fields { name description args { name description } }';
+  const places = (count: number, inner: string): string =>
+    `query ($c: [String!]!) { ${Array.from({ length: count }, (_, at) => `a${at}: __definitions(coordinates: $c) { ... on __Type { ${inner} } }`).join(' ')} }`;
+  let api: GraphQLSchema;
+  let cost: StaticCost;
+  beforeAll(async () => {
+    const sdl = await readFile('gateway/supergraph/api.graphql', 'utf8');
+    api = buildSchema(sdl, { assumeValid: true });
+    addSemanticIntrospection(api);
+    cost = new StaticCost(api, sdl);
+  });
+  const of = (query: string, variables: Record<string, unknown> = {}): number =>
+    cost.of(parse(query), undefined, variables);
+
+  test('costs what the widest types would', () => {
+    const c = Array.from({ length: RESPOND.definitions }, () => 'Query');
+    expect(of(places(50, WIDE), { c })).toBeGreaterThan(ADMISSION.cost);
+    expect(of(places(8, 'fields { args { type { inputFields { name description } } } }'), { c })).toBeGreaterThan(
+      ADMISSION.cost,
+    );
+    const searches = Array.from(
+      { length: 50 },
+      (_, at) => `a${at}: __search(query: "filter", first: 150) { definition { ... on __Type { ${WIDE} } } }`,
+    );
+    expect(of(`{ ${searches.join(' ')} }`)).toBeGreaterThan(ADMISSION.cost);
+    const deep = '{ __schema { types { fields { type { fields { type { fields { args { name } } } } } } } } }';
+    expect(of(deep)).toBeGreaterThan(ADMISSION.cost);
+  });
+
+  test.each(
+    [true, false].flatMap((on) => [
+      { descriptions: on, inputValueDeprecation: !on, oneOf: on, specifiedByUrl: on },
+      { directiveIsRepeatable: on, schemaDescription: on, inputValueDeprecation: on },
+    ]),
+  )('but whole introspection is affordable: %j', (options) => {
+    expect(of(getIntrospectionQuery(options))).toBeLessThan(ADMISSION.cost / 3);
+  });
+
+  test('a definition is shown once in a place, and one operation asks for so many', async () => {
+    const shown = await ask('{ __definitions(coordinates: ["Book", "Book.title", "Book"]) { __typename } }');
+    expect(shown.data).toEqual({ __definitions: [{ __typename: '__Type' }, { __typename: '__Field' }] });
+    const several = (count: number): string =>
+      `{ ${Array.from({ length: count }, (_, at) => `a${at}: __definitions(coordinates: ${JSON.stringify(Array.from({ length: 100 }, (__, each) => `No${at}.x${each}`))}) { __typename }`).join(' ')} }`;
+    const places = RESPOND.coordinates / 100;
+    expect((await ask(several(places))).errors).toBeUndefined();
+    expect((await ask(several(places + 1))).errors).toMatchObject([
+      { path: [`a${places}`], extensions: { code: 'QUERY_TOO_COSTLY' } },
+    ]);
+  });
+
+  test('is measured before it is answered, and not answered where it is too much', () => {
+    const question = (inner: string) => parse(`{ answer: __type(name: "Document") { ${inner} } }`);
+    const budget = (nodes: number, bytes: number) => new Budget({ nodes, bytes });
+    const answered = (inner: string, given: Budget) =>
+      introspecting(api, {}, new Map(), given)(question(inner)).text.length;
+    const length = answered(WIDE, budget(10_000, 1_000_000));
+    expect(length).toBeGreaterThan(1_000);
+    expect(() => answered(WIDE, budget(10, 1_000_000))).toThrow(/more than 10 objects/);
+    expect(() => answered(WIDE, budget(10_000, length >> 1))).toThrow(/longer than/);
+    const spent = budget(10_000, length * 3);
+    const introspect = introspecting(api, {}, new Map(), spent);
+    const two = [question(WIDE), question(WIDE)];
+    for (const each of two) introspect(each);
+    expect(() => [question(WIDE), question(WIDE)].map(introspect)).toThrow(/longer than/);
+  });
+
+  test('fragments that spread fragments are looked at once', () => {
+    const deep = Array.from({ length: 40 }, (_, at) => `fragment F${at} on __Type { ...F${at + 1} ...F${at + 1} }`);
+    const question = parse(`{ __type(name: "Document") { ...F0 } } ${deep.join(' ')} fragment F40 on __Type { name }`);
+    const context = { found: new Map(), coordinates: new Set<string>() };
+    const { objects, bytes } = introspectionSize(api, question, {}, context, () => undefined);
+    expect(objects).toBe(1);
+    expect(bytes).toBeLessThan(100);
+  });
+
+  test('others have their turn between places, and the answer is the same', async () => {
+    const query = `{ ${Array.from({ length: 20 }, (_, at) => `a${at}: __type(name: "Book") { fields { name } } b${at}: __typename`).join(' ')} }`;
+    const whole = await ask(query);
+    const { stretchMs } = pace;
+    const turns = vi.spyOn(globalThis, 'setImmediate');
+    try {
+      pace.stretchMs = -1;
+      for (const send of Object.values(WAYS_IN)) {
+        turns.mockClear();
+        expect((await send(it.url, { query })).answer).toEqual(whole);
+        expect(turns.mock.calls.length).toBeGreaterThanOrEqual(20);
+      }
+    } finally {
+      pace.stretchMs = stretchMs;
+      turns.mockRestore();
+    }
+  });
+
+  test('its size is about that of its answer', () => {
+    const question = parse(
+      getIntrospectionQuery({ inputValueDeprecation: true }).replace('__schema', 'answer: __schema'),
+    );
+    const context = { found: new Map(), coordinates: new Set<string>() };
+    const { objects, bytes } = introspectionSize(api, question, {}, context, () => undefined);
+    const { text } = introspecting(api, {}, new Map(), undefined)(question);
+    let there = 0;
+    JSON.parse(text, (_, value: unknown) => {
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) there++;
+      return value;
+    });
+    expect(objects).toBe(there);
+    expect(bytes / text.length).toBeGreaterThan(0.9);
+    expect(bytes / text.length).toBeLessThan(1.1);
   });
 });
 

@@ -96,8 +96,10 @@ export class Answerer {
   /** Answers what the run's operation asks of the schema itself; at once where nothing has to be searched for. */
   introspect({ searches }: PreparedOperation, { variables, context }: PlanRun): Introspect | Promise<Introspect> {
     const { schema, finder } = this.#options;
-    if (searches.length === 0 || finder === undefined) return introspecting(schema, variables, NOTHING);
-    return foundBy(finder, searches, variables, context).then((found) => introspecting(schema, variables, found));
+    if (searches.length === 0 || finder === undefined) return introspecting(schema, variables, NOTHING, context.budget);
+    return foundBy(finder, searches, variables, context).then((found) =>
+      introspecting(schema, variables, found, context.budget),
+    );
   }
 
   #shaped(

@@ -8,6 +8,7 @@
  * - Any other list, and a page whose size is not said, has {@link ASSUMED_SIZE} items.
  */
 import {
+  __Schema,
   getNamedType,
   getNullableType,
   isCompositeType,
@@ -33,7 +34,7 @@ import {
 } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
 import { isMetaField } from '../meta-fields.ts';
-import { introspectionSizes } from './introspection-sizes.ts';
+import { introspectionSizes, type IntrospectionSizes } from './introspection-sizes.ts';
 import { readWeights, type ListSize, type Weights } from './weights.ts';
 
 /** Items of a list of which nothing is said: the usual page of this API. */
@@ -44,6 +45,8 @@ const MUTATION_WEIGHT = 10;
 const USUAL_SLICING = ['first', 'last', 'limit'];
 /** Those of `__search` and `__definitions`. */
 const META_SLICING = ['first', 'coordinates'];
+/** Lists of what is a type's own, and of no other. */
+const OWN: ReadonlySet<string> = new Set(['fields', 'args', 'enumValues', 'inputFields']);
 /** What such an argument is about, where the field gives an object. */
 const USUAL_SIZED = ['edges', 'nodes'];
 
@@ -55,7 +58,7 @@ type Measure = number | ((variables: Variables) => number);
 export class StaticCost {
   readonly #schema: GraphQLSchema;
   readonly #weights: Weights;
-  readonly #introspection: ReadonlyMap<string, number>;
+  readonly #introspection: IntrospectionSizes;
   readonly #known = new WeakMap<DocumentNode, Map<string, Measure>>();
 
   /** @param schema the API schema */
@@ -85,18 +88,13 @@ export class StaticCost {
 class Compiler {
   readonly #schema: GraphQLSchema;
   readonly #weights: Weights;
-  readonly #introspection: ReadonlyMap<string, number>;
+  readonly #introspection: IntrospectionSizes;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   readonly #document: DocumentNode;
   /** Defaults of the operation's variables. */
   readonly #defaults: Record<string, unknown> = {};
 
-  constructor(
-    schema: GraphQLSchema,
-    weights: Weights,
-    introspection: ReadonlyMap<string, number>,
-    document: DocumentNode,
-  ) {
+  constructor(schema: GraphQLSchema, weights: Weights, introspection: IntrospectionSizes, document: DocumentNode) {
     this.#schema = schema;
     this.#weights = weights;
     this.#introspection = introspection;
@@ -154,7 +152,11 @@ class Compiler {
     const below =
       node.selectionSet === undefined
         ? 0
-        : this.#selections(node.selectionSet, type, this.#sizesBelow(field, isList, cost?.listSize, sliced));
+        : this.#selections(
+            node.selectionSet,
+            type,
+            this.#introspectedBelow(parent, name, sizes) ?? this.#sizesBelow(field, isList, cost?.listSize, sliced),
+          );
     const size = isList ? (sizes?.get(name) ?? sliced ?? this.#assumed(parent, name, cost?.listSize)) : undefined;
     const inputs = this.#inputs(node, field, cost?.arguments);
     return sum([product(size ?? 1, sum([weight, below])), inputs, name === '__search' ? PLAN.searchWeight : 0]);
@@ -193,6 +195,17 @@ class Compiler {
       : measure({});
   }
 
+  /** What is known of lists below `__schema { types }`, for as long as no type is gone to that was not listed there. */
+  #introspectedBelow(
+    parent: GraphQLNamedType,
+    name: string,
+    sizes: ReadonlyMap<string, Measure> | undefined,
+  ): ReadonlyMap<string, Measure> | undefined {
+    const { ofAll } = this.#introspection;
+    const isListed = parent === __Schema ? name === 'types' : sizes === ofAll && OWN.has(name);
+    return isListed ? ofAll : undefined;
+  }
+
   /** What the field's arguments say of the lists in the object that it gives. */
   #sizesBelow(
     field: GraphQLField<unknown, unknown>,
@@ -207,7 +220,7 @@ class Compiler {
   }
 
   #assumed(parent: GraphQLNamedType, name: string, listSize: ListSize | undefined): Measure {
-    return listSize?.assumedSize ?? this.#introspection.get(`${parent.name}.${name}`) ?? ASSUMED_SIZE;
+    return listSize?.assumedSize ?? this.#introspection.greatest.get(`${parent.name}.${name}`) ?? ASSUMED_SIZE;
   }
 
   /** What arguments weigh, and the fields of input objects in them. */
