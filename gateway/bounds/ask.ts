@@ -50,6 +50,7 @@ export const ASK = bounds('gateway/agents/ask', 'inference', {
     min: 16,
     max: 4_096,
   },
+  eventsPerWrite: { what: 'The most events that are written to the run at a time.', unit: 'events', default: 200 },
   fewestTokens: { what: 'With fewer left the chat model is not asked again.', unit: 'tokens', default: 64 },
   callsPerStep: { what: 'How many tools are called at a time; further calls are told so.', unit: 'calls', default: 4 },
   passages: { what: 'How many passages one answer may find in all searches together.', unit: 'passages', default: 60 },

@@ -78,10 +78,9 @@ export class AskedRun {
     await this.#send(FINISH, { output });
   }
 
-  /** Ends the run with why nothing came of it. */
+  /** Ends the run with why nothing came of it, behind what had been said. */
   async fail(error: { readonly message: string; readonly code: string }): Promise<void> {
-    this.#waiting = [];
-    await this.#writing;
+    await this.written().catch(() => undefined); // Whether the run is over its end tells.
     await this.#send(FINISH, { error });
   }
 
@@ -100,8 +99,7 @@ export class AskedRun {
   async #write(): Promise<void> {
     try {
       while (this.#waiting.length > 0 && !this.#over.signal.aborted) {
-        const events = this.#waiting;
-        this.#waiting = [];
+        const events = this.#waiting.splice(0, ASK.eventsPerWrite);
         await this.#send(APPEND, { events });
       }
     } catch (error) {

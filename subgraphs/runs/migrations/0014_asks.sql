@@ -10,7 +10,7 @@ ALTER TABLE runs
   ADD CHECK (asks OR (asker IS NULL AND NOT ask_waits)),
   ADD CHECK (ask_waits = (asker IS NOT NULL));
 
-CREATE INDEX runs_asked ON runs (created_at) WHERE ask_waits;
+CREATE INDEX runs_asked ON runs (tenant_id, created_at, id) WHERE ask_waits;
 
 -- Finding what waits in all tenants; taking it is done as the tenant.
 GRANT SELECT (ask_waits) ON runs TO tributary_system;

@@ -1,5 +1,6 @@
 /** `ask`: starts a run that the gateway itself works on, and `takeQuestion`, by which it comes by them. */
 import type { ObjectRef } from '@pothos/core';
+import { inputHash } from '#subgraphs/shared/input-hash.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -72,7 +73,8 @@ export function addAsk(
         description: 'The `threadId` of the run, at most 200 characters; its own id when absent.',
       }),
       idempotencyKey: t.string({
-        description: 'At most 200 characters. Asking again with the same key and question is the same run.',
+        description:
+          'At most 200 characters. The same user asking again with the same key and question has the same run.',
       }),
     }),
   });
@@ -106,10 +108,12 @@ export function addAsk(
           throw forbidden('The caller may not have a model work for him.', {
             hint: missingScopes(`the scope ${SPENDING}`),
           });
+        const key = checkText('idempotencyKey', input.idempotencyKey);
         const started = await deps.driver.start(context, {
           threadId: checkText('threadId', input.threadId),
           input: { question, first, where: (input.where ?? null) as JsonValue, method },
-          idempotencyKey: checkText('idempotencyKey', input.idempotencyKey),
+          // Of agents' runs it is one for all who start them; what one user asks is no other's.
+          idempotencyKey: key === null ? null : `ask ${inputHash({ subject: context.principal.subject, key })}`,
           asker: { roles, scopes, ...(expiresAt === undefined ? {} : { expiresAt }) },
         });
         deps.asked?.();
@@ -143,7 +147,7 @@ export function addAsk(
     t.field({
       type: TakenQuestionType,
       inaccessible: true,
-      description: 'Takes the question that waits longest, of any tenant; null where none waits.',
+      description: 'Takes the question that waits longest of a tenant, of any; null where none waits.',
       args: { leaseSeconds: t.arg.int({ required: true, description: 'How long the lease lasts.' }) },
       resolve: async (_root, { leaseSeconds }, context) => {
         requireSystem(context);

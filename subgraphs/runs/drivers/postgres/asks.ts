@@ -27,7 +27,7 @@ export async function awaitAnswer(tx: Transaction, runId: string, asker: Asker):
 }
 
 /**
- * Takes the question that waits longest, of any tenant. What was kept of who asks is forgotten with it.
+ * Takes the question that waits longest of a tenant, of any. What was kept of who asks is forgotten with it.
  * @param context the system's
  * @returns null where none waits
  */
@@ -38,8 +38,11 @@ export async function takeQuestion(
 ): Promise<TakenQuestion | null> {
   const waiting = await postgres.systemTransaction(context, (tx) =>
     tx.query<{ tenantId: string; runId: string }>({
-      sql: `SELECT tenant_id AS "tenantId", id AS "runId" FROM runs.runs
-             WHERE ask_waits AND status = 'QUEUED' AND lease_expires_at > clock_timestamp() ORDER BY created_at LIMIT $1`,
+      // Tenants in any order, their first ones before their second ones: whoever has asked a thousand has one chance as whoever has asked one.
+      sql: `SELECT tenant_id AS "tenantId", id AS "runId"
+              FROM (SELECT tenant_id, id, row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, id) AS place FROM runs.runs
+                     WHERE ask_waits AND status = 'QUEUED' AND lease_expires_at > clock_timestamp()) waiting
+             ORDER BY place, random() LIMIT $1`,
       parameters: [RUNS.asksLookedAt],
     }),
   );
