@@ -74,11 +74,16 @@ export const ASK = bounds('gateway/agents/ask', 'inference', {
     default: 600,
   },
   answerSentences: { what: 'Of how many sentences an extractive answer is made.', unit: 'sentences', default: 3 },
-  citations: { what: 'The most citations of an answer.', unit: 'citations', default: 10 },
+  citations: { what: 'The most citations of an answer: as many as `passages`.', unit: 'citations', default: 60 },
   heldCharacters: {
     what: 'How much of what may be a mark of a citation is held back while it is written.',
     unit: 'characters',
-    default: 40,
+    default: 300,
+  },
+  heldCode: {
+    what: 'How much of what may be code within a paragraph is held back while it is written; longer code is read as text.',
+    unit: 'characters',
+    default: 400,
   },
   citationCharacters: {
     what: "How much of a document's title and source a citation tells.",

@@ -8,6 +8,7 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Sentence } from '#subgraphs/shared/sentences.ts';
 import { isStopWordText } from '#subgraphs/shared/stop-words.ts';
+import { withoutMarks } from './citation-marks.ts';
 import { citationOf, sentencesOf, type Citation, type Passage } from './passages.ts';
 
 /** An answer without a model. */
@@ -89,7 +90,8 @@ export async function extract(
   }
   if (chosen.length === 0) return undefined;
   return {
-    text: chosen.map(({ sentence }, at) => `${sentence.text} [${at + 1}]`).join(' '),
+    // The marks of the document's own references are not of this answer's: quotes alone have them.
+    text: chosen.map(({ sentence }, at) => `${withoutMarks(sentence.text)} [${at + 1}]`).join(' '),
     citations: chosen.map(({ passage, sentence }, at) => citationOf(passage, sentence, at + 1)),
   };
 }

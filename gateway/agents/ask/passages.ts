@@ -1,6 +1,6 @@
 /** The passages that were found for one question: each has a number, by which it is cited, and no other can be. */
 import { ASK } from '#gateway/bounds/ask.ts';
-import { sentencesIn, type Sentence } from '#subgraphs/shared/sentences.ts';
+import { sentencesIn, widthOf, type Sentence } from '#subgraphs/shared/sentences.ts';
 
 /** A passage that the caller may read. */
 export interface Passage {
@@ -95,7 +95,7 @@ export function sentencesOf(text: string): Sentence[] {
   for (const { block, at } of proseOf(text)) {
     for (const { start, end, ...sentence } of sentencesIn(block, ASK.longestSentence))
       if (
-        sentence.text.length >= ASK.shortestSentence &&
+        widthOf(sentence.text) >= ASK.shortestSentence &&
         sentence.text.length <= ASK.longestSentence &&
         /\p{L}.*\p{L}/u.test(sentence.text)
       )

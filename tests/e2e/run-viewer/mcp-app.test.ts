@@ -108,7 +108,10 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')(
     });
 
     /** A host's page with the view in it. */
-    async function opened(host: string): Promise<{
+    async function opened(
+      host: string,
+      callTool: (params: any) => Promise<unknown> = (params) => client.callTool(params),
+    ): Promise<{
       page: Page;
       view: FrameLocator;
       faults: string[];
@@ -136,7 +139,7 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')(
       page.on('dialog', (dialog) => faults.push(dialog.message()));
       page.on('console', (message) => message.type() === 'error' && faults.push(message.text())); // prettier-ignore
       page.on('request', (request) => request.url().startsWith('data:') || asked.push(new URL(request.url()).pathname));
-      await page.exposeFunction('callTool', (params: any) => client.callTool(params));
+      await page.exposeFunction('callTool', callTool);
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
       await page.waitForFunction(() => (window as any).isReady === true);
       return {
@@ -208,6 +211,77 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')(
       const none = { runId: 'run_none' };
       await show(page, none, await client.callTool({ name: 'run_events', arguments: none }));
       await vi.waitFor(async () => expect(await view.locator('#note').innerText()).toMatch(/no such run/), WAIT);
+      expect(faults).toEqual([]);
+    });
+
+    const pageOf = (status: string, events: readonly [type: string, payload: object][], hasNextPage: boolean) => ({
+      structuredContent: {
+        data: {
+          run: {
+            status,
+            events: {
+              edges: events.map(([type, payload], at) => ({ node: { sequence: at + 1, type, payload } })),
+              pageInfo: { hasNextPage },
+            },
+          },
+        },
+      },
+    });
+    test.each<[name: string, answer: object, note: RegExp]>([
+      [
+        'its user refused the call',
+        { isError: true, content: [{ type: 'text', text: 'The user denied this tool call.' }] },
+        /^The user denied this tool call\.$/,
+      ],
+      [
+        'the server refused the call',
+        { isError: true, structuredContent: { errors: [{ message: 'Too many calls.' }] } },
+        /^Too many calls\.$/,
+      ],
+      ['the call failed without a word', { isError: true }, /^The call failed\.$/],
+      ['it answers nothing', {}, /no answer that can be read/],
+      ['what it answers is no answer', { content: [{ type: 'text', text: 'What?' }] }, /no answer that can be read/],
+    ])('behind a host where %s: that is told, and nothing asked again', async (_, answer, note) => {
+      let calls = 0;
+      await using open = await opened(SMALL_HOST, async () => ((calls += 1), answer));
+      const { page, view, faults } = open;
+      await show(page, { runId: 'run_x' }, {});
+      await vi.waitFor(async () => expect(await view.locator('#note').innerText()).toMatch(note), WAIT);
+      expect(await view.locator('#again').isVisible()).toBe(true);
+      expect(await view.locator('li').count()).toBe(0);
+      expect(calls).toBe(1);
+      await view.locator('#again').click();
+      await vi.waitFor(() => expect(calls).toBe(2), WAIT);
+      expect(faults).toEqual([]);
+    });
+
+    test('behind a host that promises more and gives nothing, it does not ask on; of a long answer it shows the end', async () => {
+      let calls = 0;
+      const odd = pageOf('SUCCEEDED', [], true);
+      const long = pageOf(
+        'SUCCEEDED',
+        [
+          ['TEXT_MESSAGE_START', {}],
+          ...Array.from({ length: 5 }, (_, at): [string, object] => [
+            'TEXT_MESSAGE_CONTENT',
+            { delta: String(at).repeat(60_000) },
+          ]),
+        ],
+        false,
+      );
+      await using open = await opened(SMALL_HOST, async ({ arguments: { runId } }) => {
+        calls += 1;
+        return runId === 'run_odd' ? odd : long;
+      });
+      const { page, view, faults } = open;
+      await show(page, { runId: 'run_odd' }, {});
+      await vi.waitFor(async () => expect(await view.locator('#status').innerText()).toBe('SUCCEEDED'), WAIT);
+      await show(page, { runId: 'run_long' }, {});
+      await vi.waitFor(async () => expect(await view.locator('li').count()).toBe(6), WAIT);
+      const answer = (await view.locator('#answer').textContent())!;
+      expect(answer.slice(0, 45)).toBe('[The first 100000 characters are left out.]\n1');
+      expect(answer).toHaveLength(200_044);
+      expect(calls).toBe(2);
       expect(faults).toEqual([]);
     });
   },
