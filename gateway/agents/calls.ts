@@ -177,7 +177,8 @@ export class Calls {
   ): Promise<Readonly<Record<string, unknown>>> {
     const asked = this.#resultOf({ query, variables }, { own: true, type, asText: false });
     const { data, errors } = await asked.catch((error: unknown) => {
-      if (error instanceof OperationRefused || error instanceof CodedError) throw error;
+      if (error instanceof CodedError) throw error;
+      if (error instanceof OperationRefused) throw codedOf(error.errors[0]!);
       throw this.#failed('What a client of agents asked for failed.', error);
     });
     const [first] = errors ?? [];
@@ -190,11 +191,16 @@ export class Calls {
    * @throws CodedError what it may not do, and the first error of an event
    */
   async *follow<Data>(query: string, variables: Record<string, unknown>): AsyncGenerator<Data, void, undefined> {
-    const operation = await this.#options.operations.admit(
-      { query, variables },
-      { ...this.#caller, own: true, allow: ['subscription'] },
-    );
-    const result = await operation.run();
+    const begin = async () =>
+      await (
+        await this.#options.operations.admit(
+          { query, variables },
+          { ...this.#caller, own: true, allow: ['subscription'] },
+        )
+      ).run();
+    const result = await begin().catch((error: unknown) => {
+      throw error instanceof OperationRefused ? codedOf(error.errors[0]!) : error;
+    });
     for await (const { data, errors } of isStream(result) ? result : [result]) {
       const [first] = errors ?? [];
       if (first !== undefined) throw codedOf(first);

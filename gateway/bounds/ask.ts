@@ -50,6 +50,21 @@ export const ASK = bounds('gateway/agents/ask', 'inference', {
     min: 16,
     max: 4_096,
   },
+  eventCharacters: {
+    what: 'The longest piece of a text in one event of the run.',
+    unit: 'characters',
+    default: 8_000,
+  },
+  errorCharacters: {
+    what: 'How much is told of why a question could not be answered.',
+    unit: 'characters',
+    default: 1_000,
+  },
+  outputBytes: {
+    what: 'The most that an answer takes with its citations: past it quotes are left out, from the last on.',
+    unit: 'bytes',
+    default: 60_000,
+  },
   eventsPerWrite: { what: 'The most events that are written to the run at a time.', unit: 'events', default: 200 },
   fewestTokens: { what: 'With fewer left the chat model is not asked again.', unit: 'tokens', default: 64 },
   callsPerStep: { what: 'How many tools are called at a time; further calls are told so.', unit: 'calls', default: 4 },

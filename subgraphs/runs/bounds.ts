@@ -119,6 +119,11 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 's',
     default: 120,
   },
+  asksWaiting: {
+    what: 'The most questions of one tenant that wait to be answered; further ones are refused (`RATE_LIMITED`).',
+    unit: 'questions',
+    default: 200,
+  },
   asksLookedAt: {
     what: 'How many waiting questions are tried until one is found that nobody else takes.',
     unit: 'questions',

@@ -340,7 +340,7 @@ export interface RunsDriver {
    * @param context the system's
    * @returns null where none waits
    */
-  takeQuestion(context: RequestContext, leaseSeconds: number): Promise<TakenQuestion | null>;
+  takeQuestion(context: RequestContext, leaseSeconds: number, except: readonly string[]): Promise<TakenQuestion | null>;
   /** Those of the runs that exist, in any order. */
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
   /** A page of the tenant's runs, in one statement. */

@@ -117,3 +117,25 @@ test('a key is one of whoever asks with it', async () => {
   expect(await asked('ann', 'What?')).toBe(anns);
   expect(await asked('ben', 'Where?')).not.toBe(anns);
 });
+
+test('of a tenant that has enough at work none is taken, and more than may wait are refused', async () => {
+  while ((await run(TAKE, { seconds: 60 }, true)).data.takeQuestion !== null);
+  await ask('one', 'busy');
+  const EXCEPT = 'mutation { takeQuestion(leaseSeconds: 60, except: ["busy"]) { runId } }';
+  expect((await run(EXCEPT, {}, true)).data.takeQuestion).toBeNull();
+  const other = await ask('two', 'idle');
+  expect((await run(EXCEPT, {}, true)).data.takeQuestion.runId).toBe(other);
+  for (let n = 1; n < 200; n += 1) await ask(`${n}`, 'busy');
+  const refused = await run('mutation { ask(input: { question: "one more" }) { run { id } } }', {}, false, 'busy');
+  expect(refused.errors[0].extensions.code).toBe('RATE_LIMITED');
+});
+
+test('of whoever asked nothing is kept where the question is cancelled', async () => {
+  const id = await ask('never mind', 'gone');
+  await run('mutation ($id: ID!) { cancelRun(input: { runId: $id }) { run { id } } }', { id }, false, 'gone');
+  const kept = await it.postgres.transaction(
+    createRequestContext({ tenantId: 'gone', subject: 'x', roles: [], scopes: [] }),
+    (tx) => tx.query({ sql: 'SELECT asker, ask_waits FROM runs.runs', parameters: [] }),
+  );
+  expect(kept).toEqual([{ asker: null, ask_waits: false }]);
+});

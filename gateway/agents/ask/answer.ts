@@ -3,6 +3,7 @@ import { ASK } from '#gateway/bounds/ask.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { Calls } from '../calls.ts';
@@ -53,7 +54,7 @@ export async function answer(options: AnswerOptions): Promise<Answer> {
   run.tell({ type: 'STEP_STARTED', payload: { stepName: SEARCH_TOOL } });
   const passages = new Passages();
   passages.add(
-    (await calls.read(SEARCH, { query: question.slice(0, ASK.queryCharacters), first, where })) as unknown as Found,
+    (await calls.read(SEARCH, { query: beginningOf(question, ASK.queryCharacters), first, where })) as unknown as Found,
   );
   run.tell({ type: 'STEP_FINISHED', payload: { stepName: SEARCH_TOOL } });
   // Where nothing is found that could be cited, a model has nothing to go by but what it was trained on.

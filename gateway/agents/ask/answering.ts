@@ -9,14 +9,15 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import { Periodic } from '#subgraphs/shared/periodic.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { AgentRequests } from '../agent-requests.ts';
-import { answer, type Question } from './answer.ts';
+import { answer, type Answer, type Question } from './answer.ts';
 import { AskedRun } from './asked-run.ts';
 
 const TAKE = parse(
-  'mutation Take($leaseSeconds: Int!) { takeQuestion(leaseSeconds: $leaseSeconds) { runId input token tenantId subject roles scopes expiresAt } }',
+  'mutation Take($leaseSeconds: Int!, $except: [String!]!) { takeQuestion(leaseSeconds: $leaseSeconds, except: $except) { runId input token tenantId subject roles scopes expiresAt } }',
 );
 
 export interface AnsweringOptions extends BoundValues<typeof ASK> {
@@ -45,7 +46,8 @@ export class Answering {
   readonly #options: AnsweringOptions;
   readonly #periodic: Periodic;
   readonly #stopping = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  /** What is worked on, and whose it is. */
+  readonly #running = new Map<Promise<void>, string>();
 
   constructor(options: AnsweringOptions) {
     this.#options = options;
@@ -74,7 +76,7 @@ export class Answering {
       new CodedError('STORE_UNAVAILABLE', 'The server that answered the question has stopped.', { hint: 'Ask again.' }),
     );
     await this.#periodic.close();
-    await Promise.all(this.#running);
+    await Promise.all(this.#running.keys());
   }
 
   async #look(): Promise<void> {
@@ -82,14 +84,23 @@ export class Answering {
     while (this.#running.size < concurrency && !this.#periodic.closed) {
       const { takeQuestion: taken } = await callAs('system:ask')<{ takeQuestion: Taken | null }>('runs', TAKE, {
         leaseSeconds: ASK.leaseSeconds,
+        except: this.#busy(),
       });
       if (taken === null) return;
       const work: Promise<void> = this.#answer(taken).finally(() => {
         this.#running.delete(work);
         this.nudge();
       });
-      this.#running.add(work);
+      this.#running.set(work, taken.tenantId);
     }
+  }
+
+  /** Tenants that have all but one of the places here: the last is kept for another, whose question else waits for the slowest of theirs. */
+  #busy(): string[] {
+    const held = new Map<string, number>();
+    for (const tenantId of this.#running.values()) held.set(tenantId, (held.get(tenantId) ?? 0) + 1);
+    const most = Math.max(1, this.#options.concurrency - 1);
+    return [...held].flatMap(([tenantId, count]) => (count >= most ? [tenantId] : []));
   }
 
   async #answer(taken: Taken): Promise<void> {
@@ -116,7 +127,7 @@ export class Answering {
         bounds: this.#options,
         time,
       });
-      await run.finish(done);
+      await run.finish(fitting(done));
     } catch (error) {
       await this.#fail(run, error, time);
     } finally {
@@ -136,11 +147,16 @@ export class Answering {
           hint: 'Ask for less, or again.',
         })
       : undefined;
-    const told = stopped ?? timedOut ?? (failure instanceof CodedError ? failure : undefined);
+    // What the run itself was refused is none of the asker's: it may quote what was written.
+    const isOwn = run.over.aborted && !(failure instanceof CodedError && failure.code.startsWith('STORE_'));
+    const told = stopped ?? timedOut ?? (failure instanceof CodedError && !isOwn ? failure : undefined);
     if (told === undefined) log.error({ runId: run.id, err: failure }, 'A question could not be answered.');
     await run
       .fail({
-        message: told === undefined ? 'Something went wrong in the gateway.' : messageWithHint(told),
+        message:
+          told === undefined
+            ? 'Something went wrong in the gateway.'
+            : beginningOf(messageWithHint(told), ASK.errorCharacters),
         code: told?.code ?? 'INTERNAL_SERVER_ERROR',
       })
       .catch((further: unknown) => {
@@ -148,4 +164,14 @@ export class Answering {
           log.warn({ runId: run.id, err: further }, 'A question that failed could not be told so; its lease ends.');
       });
   }
+}
+
+/** An answer as the run takes it: quotes are left out, from the last on, where it were too long with all of them. */
+function fitting(answer: Answer): Answer {
+  const citations = [...answer.citations];
+  for (let at = citations.length - 1; at >= 0; at -= 1) {
+    if (Buffer.byteLength(JSON.stringify({ ...answer, citations })) <= ASK.outputBytes) break;
+    citations[at] = { ...citations[at]!, quote: '', end: citations[at]!.start };
+  }
+  return { ...answer, citations };
 }

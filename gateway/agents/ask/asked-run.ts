@@ -5,6 +5,7 @@
 import { parse } from 'graphql';
 import { ASK } from '#gateway/bounds/ask.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import type { SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 
 const APPEND = parse(
@@ -53,17 +54,22 @@ export class AskedRun {
   /** Writes events behind those before, soon. */
   tell(...events: readonly AskEvent[]): void {
     for (const event of events) {
-      const last = this.#waiting.at(-1);
-      if (
-        event.type === 'TEXT_MESSAGE_CONTENT' &&
-        last?.type === event.type &&
-        last.payload['messageId'] === event.payload['messageId']
-      ) {
-        const delta = `${String(last.payload['delta'])}${String(event.payload['delta'])}`;
-        this.#waiting[this.#waiting.length - 1] = { type: event.type, payload: { ...last.payload, delta } };
-      } else this.#waiting.push(event);
+      if (event.type === 'TEXT_MESSAGE_CONTENT') this.#say(event);
+      else this.#waiting.push(event);
     }
     this.#writing ??= this.#write();
+  }
+
+  /** Pieces of a text go together, as far as one event may be long. */
+  #say({ type, payload }: AskEvent): void {
+    const last = this.#waiting.at(-1);
+    const goesOn = last?.type === type && last.payload['messageId'] === payload['messageId'];
+    if (goesOn) this.#waiting.pop();
+    for (let rest = `${goesOn ? String(last.payload['delta']) : ''}${String(payload['delta'])}`; rest !== '';) {
+      const delta = beginningOf(rest, ASK.eventCharacters);
+      this.#waiting.push({ type, payload: { ...payload, delta } });
+      rest = rest.slice(delta.length);
+    }
   }
 
   /** Resolves when all is written; rejects with why the run is over. */

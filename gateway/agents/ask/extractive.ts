@@ -3,6 +3,7 @@
  * to it than sentences that have nothing to do with anything, nothing is answered.
  */
 import { ASK } from '#gateway/bounds/ask.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
@@ -104,7 +105,7 @@ export function quoted(passage: Passage, written: string): Citation {
     const share = shareOf(words, sentence.text);
     if (best === undefined || share > best.share) best = { sentence, share };
   }
-  const whole = { start: 0, end: Math.min(passage.text.length, ASK.longestSentence) };
+  const whole = { start: 0, end: beginningOf(passage.text, ASK.longestSentence).length };
   return citationOf(passage, best?.sentence ?? whole);
 }
 

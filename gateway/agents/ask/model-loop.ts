@@ -5,12 +5,12 @@
 import { ASK } from '#gateway/bounds/ask.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { estimateTokens } from '#subgraphs/shared/tokens.ts';
+import { estimateTokens, MOST_UNITS_PER_TOKEN } from '#subgraphs/shared/tokens.ts';
 import type { Calls } from '../calls.ts';
 import type { AskedRun } from './asked-run.ts';
 import { CitationMarks } from './citation-marks.ts';
 import { quoted } from './extractive.ts';
-import { SEARCH_TOOL, shown, type Tools } from './model-tools.ts';
+import { SEARCH_TOOL, shown, storable, type Tools } from './model-tools.ts';
 import type { Citation, Passages } from './passages.ts';
 
 export type Limit = 'STEPS' | 'TOKENS' | 'MONEY' | 'TIME';
@@ -110,9 +110,23 @@ export async function writeByModel(options: LoopOptions): Promise<Written> {
       };
     }
     if (isLast) return without('STEPS');
-    const made = toolCalls.slice(0, ASK.callsPerStep);
-    messages.push({ role: 'ASSISTANT', content: text, toolCalls: made });
-    for (const call of made) messages.push(await toolMessage(options, call));
+    // What a model calls by a name that is none it is told so; its server would refuse to be shown it again, or its ids.
+    const made = toolCalls.slice(0, ASK.callsPerStep).map((call, at) => ({ call, id: `call_${spent.steps}_${at}` }));
+    messages.push({
+      role: 'ASSISTANT',
+      content: text,
+      toolCalls: made.map(({ call, id }) => ({
+        ...call,
+        id,
+        name: TOOL_NAME.test(call.name) ? call.name : 'unknown_tool',
+      })),
+    });
+    for (const { call, id } of made) messages.push(await toolMessage(options, call, id));
+    if (toolCalls.length > made.length)
+      messages.push({
+        role: 'USER',
+        content: `Only ${made.length} of the ${toolCalls.length} calls were made: make fewer at a time.`,
+      });
     if (time.aborted) return without('TIME');
   }
 }
@@ -144,10 +158,28 @@ async function step(
     run.tell({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId, delta } });
   };
   let last: Piece | undefined;
+  let [written, half] = [0, ''];
   try {
     for await (const { generateStream: piece } of calls.follow<{ generateStream: Piece }>(GENERATE, { input })) {
-      tell(marks.push(stored(piece.delta)));
+      const room = maxTokens * MOST_UNITS_PER_TOKEN - written;
+      // Half a pair waits for its other half.
+      const delta = `${half}${piece.delta}`;
+      half = /[\ud800-\udbff]$/.test(delta) ? delta.slice(-1) : '';
+      const whole = storable(half === '' ? delta : delta.slice(0, -1), Math.max(room, 0));
+      written += whole.length;
+      tell(marks.push(whole));
       if (piece.done) last = piece;
+      // A server that does not keep to what it was given.
+      else if (written >= maxTokens * MOST_UNITS_PER_TOKEN) {
+        last = {
+          ...piece,
+          done: true,
+          finishReason: 'LENGTH',
+          toolCalls: null,
+          usage: { inputTokens: estimateTokens(JSON.stringify(messages)), outputTokens: maxTokens },
+        };
+        break;
+      }
     }
   } catch (error) {
     if (time.aborted && !run.over.aborted) return 'TIME';
@@ -158,6 +190,7 @@ async function step(
     tell(marks.end());
     if (begun) run.tell({ type: 'TEXT_MESSAGE_END', payload: { messageId } });
   }
+  if (last === undefined && time.aborted && !run.over.aborted) return 'TIME';
   if (last === undefined)
     throw new CodedError('STORE_UNAVAILABLE', 'The chat model gave no whole answer.', { hint: 'Ask again.' });
   return {
@@ -170,12 +203,15 @@ async function step(
   };
 }
 
-async function toolMessage({ run, tools }: LoopOptions, call: ToolCall): Promise<Message> {
+async function toolMessage({ run, tools }: LoopOptions, call: ToolCall, id: string): Promise<Message> {
   // Models number their calls anew in each answer; in a log each is another's.
   const toolCallId = `${run.id}_${crypto.randomUUID()}`;
-  const written = stored(call.arguments).slice(0, ASK.argumentCharacters);
+  const written = storable(call.arguments, ASK.argumentCharacters);
   run.tell(
-    { type: 'TOOL_CALL_START', payload: { toolCallId, toolCallName: stored(call.name).slice(0, ASK.toldCharacters) } },
+    {
+      type: 'TOOL_CALL_START',
+      payload: { toolCallId, toolCallName: storable(call.name, ASK.toldCharacters) || 'unknown_tool' },
+    },
     ...(written === '' ? [] : [{ type: 'TOOL_CALL_ARGS', payload: { toolCallId, delta: written } }]),
     { type: 'TOOL_CALL_END', payload: { toolCallId } },
   );
@@ -188,11 +224,11 @@ async function toolMessage({ run, tools }: LoopOptions, call: ToolCall): Promise
     type: 'TOOL_CALL_RESULT',
     payload: { messageId: `${toolCallId}_result`, toolCallId, content: JSON.stringify(told), role: 'tool' },
   });
-  return { role: 'TOOL', content, toolCallId: call.id };
+  return { role: 'TOOL', content, toolCallId: id };
 }
 
-/** What a log can hold of what a model wrote: no store of texts has NUL. */
-const stored = (text: string): string => text.replaceAll('\0', '');
+/** As the protocol has names of functions. */
+const TOOL_NAME = /^[\w-]{1,64}$/;
 
 /** The passages that a text cites, each once, with what it says there of them. */
 function citationsOf(passages: Passages, text: string, marks: CitationMarks['marks']): Citation[] {

@@ -1,6 +1,7 @@
 /** What the chat model may call while it answers a question: the search, and the queries that the operator has listed. All only read. */
 import { z } from 'zod';
 import { ASK } from '#gateway/bounds/ask.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import { argumentsOf } from '../arguments-of.ts';
 import type { Calls } from '../calls.ts';
 import { toldIssues } from '../told-issues.ts';
@@ -45,7 +46,7 @@ export function toolsFor(options: {
         number,
         documentId,
         chunkId,
-        title: title?.slice(0, ASK.toldCharacters) ?? null,
+        title: title === null ? null : beginningOf(title, ASK.toldCharacters),
         score,
       })),
     };
@@ -53,7 +54,7 @@ export function toolsFor(options: {
   const operation = async (tool: AgentTool, given: Record<string, unknown>): Promise<ToolResult> => {
     const { content, isError } = await tool.call(given);
     const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
-    const cut = text.slice(0, ASK.resultCharacters);
+    const cut = beginningOf(text, ASK.resultCharacters);
     return {
       content: cut.length < text.length ? `${cut}\n(The rest is left out: ask for less.)` : cut,
       told: { characters: text.length, isError: isError === true },
@@ -72,7 +73,7 @@ export function toolsFor(options: {
     async call(name, written) {
       const tool = read.find((each) => each.name === name);
       if (name !== SEARCH_TOOL && tool === undefined)
-        return refused(`There is no tool called ${name.replaceAll('\0', '').slice(0, ASK.toldCharacters)}.`);
+        return refused(`There is no tool called ${storable(name, ASK.toldCharacters)}.`);
       let given: unknown;
       try {
         given = written.trim() === '' ? {} : JSON.parse(written);
@@ -85,6 +86,9 @@ export function toolsFor(options: {
     },
   };
 }
+
+/** What a log can hold of what a model wrote: no store of texts has NUL, or half a surrogate pair. */
+export const storable = (text: string, most: number): string => beginningOf(text.replaceAll(/[\0\p{Cs}]/gu, ''), most);
 
 const refused = (why: string): ToolResult => ({ content: why, told: { error: why } });
 

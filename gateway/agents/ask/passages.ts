@@ -1,5 +1,6 @@
 /** The passages that were found for one question: each has a number, by which it is cited, and no other can be. */
 import { ASK } from '#gateway/bounds/ask.ts';
+import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import { sentencesIn, widthOf, type Sentence } from '#subgraphs/shared/sentences.ts';
 
 /** A passage that the caller may read. */
@@ -60,9 +61,9 @@ export class Passages {
         number: this.#byChunk.size + 1,
         chunkId: id,
         documentId: document.id,
-        title: document.title?.slice(0, ASK.citationCharacters) ?? null,
-        source: document.source?.slice(0, ASK.citationCharacters) ?? null,
-        text: text.slice(0, ASK.passageCharacters),
+        title: document.title === null ? null : beginningOf(document.title, ASK.citationCharacters),
+        source: document.source === null ? null : beginningOf(document.source, ASK.citationCharacters),
+        text: beginningOf(text, ASK.passageCharacters),
         score,
       };
       this.#byChunk.set(id, passage);

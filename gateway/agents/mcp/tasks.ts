@@ -17,7 +17,6 @@ import type {
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
-import { OperationRefused } from '#gateway/admission/documents.ts';
 import type { Calls } from '../calls.ts';
 import type { AgentTool } from '../tools.ts';
 import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY } from './codes.ts';
@@ -310,7 +309,7 @@ async function told<Value>(work: Promise<Value>): Promise<Value> {
   try {
     return await work;
   } catch (error) {
-    const { message, extensions } = error instanceof OperationRefused ? error.errors[0]! : (error as CodedError);
+    const { message, extensions } = error as CodedError;
     const { code, hint, requestId } = extensions;
     throw refusal(code === 'BAD_USER_INPUT' ? INVALID_PARAMS : INTERNAL_ERROR, message, { code, hint, requestId });
   }

@@ -6,7 +6,7 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
-import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { checkJson, type JsonValue } from '#subgraphs/shared/json.ts';
 import { missingScopes, SPENDING, takes } from '#subgraphs/shared/scopes.ts';
 import { RUNS } from '../bounds.ts';
 import { LEASE_LIMITS, type Run, type TakenQuestion } from '../driver.ts';
@@ -111,7 +111,7 @@ export function addAsk(
         const key = checkText('idempotencyKey', input.idempotencyKey);
         const started = await deps.driver.start(context, {
           threadId: checkText('threadId', input.threadId),
-          input: { question, first, where: (input.where ?? null) as JsonValue, method },
+          input: checkJson({ question, first, where: (input.where ?? null) as JsonValue, method }),
           // Of agents' runs it is one for all who start them; what one user asks is no other's.
           idempotencyKey: key === null ? null : `ask ${inputHash({ subject: context.principal.subject, key })}`,
           asker: { roles, scopes, ...(expiresAt === undefined ? {} : { expiresAt }) },
@@ -148,11 +148,18 @@ export function addAsk(
       type: TakenQuestionType,
       inaccessible: true,
       description: 'Takes the question that waits longest of a tenant, of any; null where none waits.',
-      args: { leaseSeconds: t.arg.int({ required: true, description: 'How long the lease lasts.' }) },
-      resolve: async (_root, { leaseSeconds }, context) => {
+      args: {
+        leaseSeconds: t.arg.int({ required: true, description: 'How long the lease lasts.' }),
+        except: t.arg.stringList({ description: 'Tenants of whom none is taken now.' }),
+      },
+      resolve: async (_root, { leaseSeconds, except }, context) => {
         requireSystem(context);
         const { min, max } = LEASE_LIMITS.seconds;
-        return await deps.driver.takeQuestion(context, checkBetween('`leaseSeconds`', leaseSeconds, min, max));
+        return await deps.driver.takeQuestion(
+          context,
+          checkBetween('`leaseSeconds`', leaseSeconds, min, max),
+          except ?? [],
+        );
       },
     }),
   );

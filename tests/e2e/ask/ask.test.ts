@@ -112,6 +112,19 @@ describe('without a chat model', () => {
     expect((await asked(server, 'How are failed requests retried?')).answer).toEqual(run.answer);
   });
 
+  test('no character is cut in two, whatever is cut', async () => {
+    const title = `${'x'.repeat(299)}😀 and more`;
+    const text = 'The quay crane lifts forty tons of gravel in an hour.';
+    await write(server, ALICE, [{ title, source: `${'y'.repeat(299)}😀`, text }], 'quay crane gravel');
+    const run = await asked(server, 'How many tons of gravel does the quay crane lift?');
+    expect(run).toMatchObject({ status: 'SUCCEEDED', answer: { outcome: 'ANSWERED' } });
+    expect(run.answer.citations[0]).toMatchObject({ title: 'x'.repeat(299), source: 'y'.repeat(299), quote: text });
+    const long = await asked(server, `${'a'.repeat(999)}😀 What does the crane lift?`, { method: 'EXTRACTIVE' });
+    expect(long.status).toBe('SUCCEEDED');
+    const half = await send(server, ALICE, ASK, { input: { question: 'What\ud800?' } });
+    expect(half.errors[0].extensions.code).toBe('BAD_USER_INPUT');
+  });
+
   test('what no passage fits is said to be so', async () => {
     for (const question of [
       'Who won the football world cup in 1998?',
@@ -342,6 +355,54 @@ describe('with a chat model', () => {
         .map(({ tool_choice }) => tool_choice),
     ).toEqual(['auto', 'auto', 'none']);
     expect(JSON.stringify(chats().at(-1))).toContain('There is no tool called rm.');
+  });
+
+  test('one that writes more than it was asked for is cut, however it writes it', async () => {
+    for (const [user, text] of Object.entries({
+      laura: 'w'.repeat(300_000),
+      kate: `${'漢'.repeat(60)} `.repeat(2_000),
+    })) {
+      plays(() => ({ text }));
+      const run = await asked(server, 'When does the harbour gate open?', {}, withModel(user));
+      expect(run).toMatchObject({ status: 'SUCCEEDED', answer: { outcome: 'LIMIT_REACHED', limit: 'TOKENS' } });
+      expect(text.startsWith(run.answer.text.slice(0, 100))).toBe(true);
+      expect(wordsOf(await eventsOf(server, run.id, withModel(user))).length).toBeLessThanOrEqual(200 * 16);
+    }
+  });
+
+  test('names and arguments that it gets wrong it is told of, and goes on', async () => {
+    const calls = [
+      { name: 'functions.search', arguments: { query: 'gate' } },
+      { name: 'delete everything!', arguments: {} },
+      { name: 'search', arguments: { query: 'a\0b' } },
+      { name: 'n'.repeat(5_000), arguments: {} },
+      { name: 'search', arguments: { query: 'gate' } },
+    ];
+    plays((_, turn) => (turn === 0 ? { calls } : { text: 'Fine [1].' }));
+    const run = await asked(server, 'When does the harbour gate open?', {}, withModel('judy'));
+    expect(run).toMatchObject({ status: 'SUCCEEDED', answer: { text: 'Fine [1].' } });
+    const told = JSON.stringify(chats().at(-1).messages);
+    expect(told).toContain('There is no tool called functions.search.');
+    expect(told).toContain('Only 4 of the 5 calls were made');
+  });
+
+  test('what takes too long is answered from what was found, and a cost that is too high is told as it is', async () => {
+    await using other = await startTestServer({
+      ...AUTH,
+      ROLE_SCOPES: `*=${SCOPES}`,
+      OPENAI_BASE_URL: standIn.baseUrl,
+      OPENAI_API_KEY: standIn.apiKey,
+      CHAT_MODEL: standIn.chatModel,
+      ASK_TIMEOUT_MS: '2000',
+    });
+    await write(other, ALICE);
+    plays(() => ({ text: 'never' }));
+    standIn.next({ kind: 'hang' });
+    expect((await asked(other, 'When does the harbour gate open?')).answer).toMatchObject({
+      outcome: 'LIMIT_REACHED',
+      limit: 'TIME',
+      method: 'EXTRACTIVE',
+    });
   });
 
   test('tokens and money end it the same way, and nothing is asked that has no room', async () => {

@@ -232,6 +232,7 @@ export async function writeEvents(
                    lease_expires_at = CASE WHEN $9 THEN NULL ELSE r.lease_expires_at END,
                    attempts = CASE WHEN $9 AND NOT $4 THEN 0 ELSE r.attempts END,
                    open_parts = CASE WHEN $4 THEN NULL ELSE $10::json END,
+                   ask_waits = r.ask_waits AND NOT $4, asker = CASE WHEN $4 THEN NULL ELSE r.asker END,
                    workflow_due_at = CASE WHEN $4 AND r.workflow_id IS NOT NULL THEN now() ELSE r.workflow_due_at END
               FROM runs.run_events AS e
              WHERE r.id = $1 AND e.run_id = $1 AND e.sequence = $3

@@ -1,6 +1,7 @@
 /** Questions in PostgreSQL that the gateway itself answers: runs under a lease from their first moment. */
 import { randomBytes } from 'node:crypto';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RUNS } from '../../bounds.ts';
 import type { Asker, TakenQuestion } from '../../driver.ts';
@@ -14,8 +15,17 @@ const newToken = (fence: number): string => `${fence}-${randomBytes(12).toString
 /**
  * Makes a question of a run that was just queued: its one claim is used up by a lease whose token nobody knows. Whoever takes it
  * gets another; where nobody does in time, it is ended as all runs are whose attempts are used up.
+ * @throws CodedError `RATE_LIMITED` where too many of the tenant wait
  */
 export async function awaitAnswer(tx: Transaction, runId: string, asker: Asker): Promise<RunRow> {
+  const [{ waiting }] = (await tx.query<{ waiting: number }>({
+    sql: `SELECT count(*)::integer AS waiting FROM runs.runs WHERE ask_waits AND tenant_id = current_setting('app.tenant_id')`,
+    parameters: [],
+  })) as [{ waiting: number }];
+  if (waiting >= RUNS.asksWaiting)
+    throw new CodedError('RATE_LIMITED', `${RUNS.asksWaiting} questions of this tenant wait to be answered already.`, {
+      hint: 'Ask again later.',
+    });
   const [row] = await tx.query<RunRow>({
     sql: `UPDATE runs.runs
              SET asks = true, ask_waits = true, asker = $2, max_attempts = 1, attempts = 1, fence = fence + 1, lease_token = $3,
@@ -29,21 +39,23 @@ export async function awaitAnswer(tx: Transaction, runId: string, asker: Asker):
 /**
  * Takes the question that waits longest of a tenant, of any. What was kept of who asks is forgotten with it.
  * @param context the system's
+ * @param except tenants of whom none is taken now
  * @returns null where none waits
  */
 export async function takeQuestion(
   postgres: Postgres,
   context: RequestContext,
   leaseSeconds: number,
+  except: readonly string[],
 ): Promise<TakenQuestion | null> {
   const waiting = await postgres.systemTransaction(context, (tx) =>
     tx.query<{ tenantId: string; runId: string }>({
       // Tenants in any order, their first ones before their second ones: whoever has asked a thousand has one chance as whoever has asked one.
       sql: `SELECT tenant_id AS "tenantId", id AS "runId"
               FROM (SELECT tenant_id, id, row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, id) AS place FROM runs.runs
-                     WHERE ask_waits AND status = 'QUEUED' AND lease_expires_at > clock_timestamp()) waiting
+                     WHERE ask_waits AND status = 'QUEUED' AND lease_expires_at > clock_timestamp() AND tenant_id <> ALL ($2::text[])) waiting
              ORDER BY place, random() LIMIT $1`,
-      parameters: [RUNS.asksLookedAt],
+      parameters: [RUNS.asksLookedAt, except],
     }),
   );
   for (const { tenantId, runId } of waiting) {

@@ -38,7 +38,7 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     append: (context, append) => withClock(postgres, () => appendEvents(postgres, wakeUps, limits, context, append)),
     claim: (context, claim) => withClock(postgres, () => claimRun(postgres, wakeUps, context, claim)),
     heartbeat: (context, beat) => heartbeatRun(postgres, context, beat),
-    takeQuestion: (context, leaseSeconds) => takeQuestion(postgres, context, leaseSeconds),
+    takeQuestion: (context, leaseSeconds, except) => takeQuestion(postgres, context, leaseSeconds, except),
     async runsById(context, ids) {
       const rows = await postgres.read<RunRow>(context, {
         sql: `SELECT ${RUN_COLUMNS} FROM runs.runs WHERE id = ANY($1)`,

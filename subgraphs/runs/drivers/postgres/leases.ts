@@ -19,9 +19,10 @@ interface Candidate extends Omit<LockedRun, 'state'> {
   fence: number;
   webhook: string | null;
   dispatch_error: string | null;
+  ask_waits: boolean;
 }
 
-const CANDIDATE_COLUMNS = `id, attempts, max_attempts, fence, webhook, dispatch_error, ${LOCKED_COLUMNS}`;
+const CANDIDATE_COLUMNS = `id, attempts, max_attempts, fence, webhook, dispatch_error, ask_waits, ${LOCKED_COLUMNS}`;
 
 /** The most urgent run of an agent's workers, or one run of the dispatcher's. */
 type Claim = ({ agentId: string } | { runId: string }) & { leaseSeconds: number };
@@ -131,7 +132,9 @@ async function giveUp(tx: Transaction, wakeUps: WakeUps, context: RequestContext
           code: 'DISPATCH_FAILED',
         }
       : {
-          message: `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`,
+          message: candidate.ask_waits
+            ? `No gateway took the question up within ${RUNS.askWaitsSeconds} seconds: others were asked before it. Ask again later.`
+            : `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`,
           code: 'ATTEMPTS_EXHAUSTED',
         };
   const { run } = await writeEvents(
