@@ -445,11 +445,14 @@ describe('as an owner who is no superuser', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
-    // The driver is today's: it writes a column that the tables of then have not.
-    await admin.query('ALTER TABLE runs.runs ADD COLUMN open_parts json');
+    // The driver is today's: it writes columns that the tables of then have not.
+    const later = ['open_parts json', 'asks boolean', 'ask_waits boolean', 'asker json'];
+    await admin.query(`ALTER TABLE runs.runs ${later.map((column) => `ADD COLUMN ${column}`).join(', ')}`);
     const [before, elsewhere] = [await run(3), await run(2, undefined, b)];
     const log = await driver.events(a, [{ runId: before, after: 0 }], { limit: 10 });
-    await admin.query('ALTER TABLE runs.runs DROP COLUMN open_parts');
+    await admin.query(
+      `ALTER TABLE runs.runs ${later.map((column) => `DROP COLUMN ${column.split(' ')[0]}`).join(', ')}`,
+    );
     await postgres.migrate('runs', MIGRATIONS);
     await postgres.close();
     await open(owned.url); // As a new version is started.
