@@ -152,7 +152,7 @@ describe.skipIf(folder === undefined)("the protocol's own tools", { timeout: 120
     ['HTTP', byHttp],
     ['the program', byProgram],
   ])('the inspector lists, calls and reads by %s', async (_, target) => {
-    const tools = [...READING, 'start_run', 'AllAgents'].map((name) => expect.objectContaining({ name, outputSchema: expect.objectContaining({ type: 'object' }) as object }) as object); // prettier-ignore
+    const tools = [...READING, 'start_run', 'ask', 'AllAgents'].map((name) => expect.objectContaining({ name, outputSchema: expect.objectContaining({ type: 'object' }) as object }) as object); // prettier-ignore
     expect((await inspect(target(), 'tools/list'))['tools']).toEqual(tools);
     expect((await inspect(target(), 'prompts/list'))['prompts']).toMatchObject([{ name: 'AllAgents' }]);
     expect((await inspect(target(), 'resources/templates/list'))['resourceTemplates']).toHaveLength(3);
