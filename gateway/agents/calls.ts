@@ -152,14 +152,16 @@ export class Calls {
    * @throws CodedError what an operation may not do, and the first error of one that reads nothing
    */
   async read(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
-    return await this.#dataOf(query, variables, 'query');
+    return await this.#dataOf(query, variables, 'query').catch(asCoded);
   }
 
   /** The same of what there may be none of: nothing where its name is not one that there could be. */
   async find(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
     try {
-      return await this.read(query, variables);
+      return await this.#dataOf(query, variables, 'query');
     } catch (error) {
+      // What the gateway itself refuses is no name of anything, and no text either.
+      if (error instanceof OperationRefused) return asCoded(error);
       if ((error as { extensions?: { code?: unknown } }).extensions?.code === 'BAD_USER_INPUT') return {};
       throw error;
     }
@@ -167,7 +169,7 @@ export class Calls {
 
   /** What a mutation of the server itself changes as the caller. @throws CodedError as {@link read} */
   async change(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
-    return await this.#dataOf(query, variables, 'mutation');
+    return await this.#dataOf(query, variables, 'mutation').catch(asCoded);
   }
 
   async #dataOf(
@@ -177,8 +179,7 @@ export class Calls {
   ): Promise<Readonly<Record<string, unknown>>> {
     const asked = this.#resultOf({ query, variables }, { own: true, type, asText: false });
     const { data, errors } = await asked.catch((error: unknown) => {
-      if (error instanceof CodedError) throw error;
-      if (error instanceof OperationRefused) throw codedOf(error.errors[0]!);
+      if (error instanceof OperationRefused || error instanceof CodedError) throw error;
       throw this.#failed('What a client of agents asked for failed.', error);
     });
     const [first] = errors ?? [];
@@ -198,9 +199,7 @@ export class Calls {
           { ...this.#caller, own: true, allow: ['subscription'] },
         )
       ).run();
-    const result = await begin().catch((error: unknown) => {
-      throw error instanceof OperationRefused ? codedOf(error.errors[0]!) : error;
-    });
+    const result = await begin().catch(asCoded);
     for await (const { data, errors } of isStream(result) ? result : [result]) {
       const [first] = errors ?? [];
       if (first !== undefined) throw codedOf(first);
@@ -304,6 +303,11 @@ function codedOf({ message, extensions }: GraphQLError): CodedError {
     ...(typeof hint === 'string' ? { hint } : {}),
     extensions: others,
   });
+}
+
+/** @throws what it was given; a refusal as the first error of it */
+function asCoded(error: unknown): never {
+  throw error instanceof OperationRefused ? codedOf(error.errors[0]!) : error;
 }
 
 const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
