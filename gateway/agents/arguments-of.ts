@@ -18,6 +18,12 @@ export const argumentsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
     }
   });
 
+/** Them as JSON Schema, without `$schema`, which some models' servers refuse among parameters. */
+export function parametersOf(input: z.ZodType): object {
+  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: 'input' });
+  return schema;
+}
+
 function isNear(given: string, known: string): boolean {
   const [one, other] = [plain(given), plain(known)];
   return one !== '' && (one.startsWith(other) || other.startsWith(one));

@@ -2,7 +2,6 @@
  * The agents' tools for stacks that speak no Model Context Protocol: as functions for models (`tools` of OpenAI's chat completions and
  * of its responses), as JSON Schema, and as OpenAPI, by which tool servers are added to Open WebUI and its like.
  */
-import { z } from 'zod';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { decodeUtf8, parseJson, readBody } from '#gateway/http/body.ts';
 import { sendJson, sendJsonText, type Exchange, type Handler } from '#gateway/http/exchange.ts';
@@ -12,6 +11,7 @@ import type { AgentRequests } from './agent-requests.ts';
 import { argumentsAsMeant, isObject } from './arguments-as-meant.ts';
 import { CONVENTIONS } from './schema-outlines.ts';
 import { toldIssues } from './told-issues.ts';
+import { parametersOf } from './arguments-of.ts';
 import type { AgentTool } from './tools.ts';
 
 const PATH = /^\/agents\/(?:tools(?:\/(?<name>[^/]+))?|(?<openapi>openapi\.json))\/?$/;
@@ -99,7 +99,7 @@ function listed(tools: readonly AgentTool[], format: Format): object {
       return {
         tools: tools.map((tool) => ({
           type: 'function',
-          function: { name: tool.name, description: tool.description, parameters: schemaOf(tool) },
+          function: { name: tool.name, description: tool.description, parameters: parametersOf(tool.input) },
         })),
       };
     case 'responses':
@@ -108,7 +108,7 @@ function listed(tools: readonly AgentTool[], format: Format): object {
           type: 'function',
           name: tool.name,
           description: tool.description,
-          parameters: schemaOf(tool),
+          parameters: parametersOf(tool.input),
           strict: false,
         })),
       };
@@ -119,17 +119,11 @@ function listed(tools: readonly AgentTool[], format: Format): object {
           description: tool.description,
           readOnly: tool.reads,
           destructive: tool.destructive,
-          inputSchema: schemaOf(tool),
+          inputSchema: parametersOf(tool.input),
           outputSchema: tool.output,
         })),
       };
   }
-}
-
-/** Without `$schema`, which some models' servers refuse among parameters. */
-function schemaOf({ input }: AgentTool): object {
-  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: 'input' });
-  return schema;
 }
 
 /** https://spec.openapis.org/oas/v3.1.1 */
@@ -155,7 +149,7 @@ function openApi(tools: readonly AgentTool[]): object {
             operationId: tool.name,
             summary: tool.description,
             description: tool.description,
-            requestBody: { required: true, content: { 'application/json': { schema: schemaOf(tool) } } },
+            requestBody: { required: true, content: { 'application/json': { schema: parametersOf(tool.input) } } },
             responses: {
               200: {
                 description: 'What came of it; `errors` where it failed.',

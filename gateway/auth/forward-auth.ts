@@ -4,9 +4,9 @@
  */
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { isSubject } from '#subgraphs/shared/subject.ts';
 import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { unauthenticated, type Asked } from './authenticator.ts';
-import { isSubject } from '#subgraphs/shared/subject.ts';
 import { unique } from './claims.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 

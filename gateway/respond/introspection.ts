@@ -79,12 +79,12 @@ export function introspecting(
 ): Introspect {
   /** Made when something is asked: hardly any operation does. */
   let known: Map<DocumentNode, Introspected> | undefined;
+  let contextValue: SearchContext | undefined;
   let bytes = 0;
-  const coordinates = new Set<string>();
   return (question) => {
     let introspected = known?.get(question);
     if (introspected === undefined) {
-      const contextValue: SearchContext = { found, coordinates };
+      contextValue ??= { found, coordinates: new Set() };
       const check = (least: IntrospectionSize): void => budget?.reach(least.objects, bytes + least.bytes);
       const size = introspectionSize(schema, question, variables, contextValue, check);
       bytes += size.bytes;

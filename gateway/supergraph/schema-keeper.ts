@@ -7,6 +7,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
+import { backoff } from '#subgraphs/shared/backoff.ts';
 import { loadSchema, type SchemaBounds, type SubgraphSource } from './schema-source.ts';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 
@@ -116,12 +117,12 @@ export class SchemaKeeper {
         if (!(failure instanceof SupergraphError)) throw failure;
         error = failure;
         const count = (before?.count ?? 0) + 1;
-        const wait = Math.min(SUPERGRAPH.longestRetryMs, this.#options.retryMs * 2 ** (count - 1));
+        const wait = backoff(count, { firstMs: this.#options.retryMs, longestMs: SUPERGRAPH.longestRetryMs });
         this.#failures.set(name, {
           url: schema.url,
           error,
           count,
-          until: Date.now() + wait * (0.5 + Math.random() / 2),
+          until: Date.now() + wait,
         });
       }
     }

@@ -1,5 +1,6 @@
 /** Waiting until what was written is in the other stores: found by words and meaning, with its bytes and its place in the graph. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { grouped } from '#subgraphs/shared/grouped.ts';
 import { INGEST } from './bounds.ts';
 import type { Documents, Lagging } from './over-http.ts';
 
@@ -47,17 +48,11 @@ export async function untilIndexed(
   }
   for (let at = 0; at < waiting.length; at += INGEST.listed)
     late.push(...(await documents.lagging(waiting.slice(at, at + INGEST.listed))));
-  return grouped(late);
+  const groups = grouped(late, ({ store, state }) => `${store} ${state}`);
+  return [...groups.values()].map((of) => ({ ...reasonOf(of[0]!), documents: of.length }));
 }
 
-function grouped(late: readonly Lagging[]): Late[] {
-  const groups = new Map<string, Late>();
-  for (const { store, state, error } of late) {
-    const { documents = 0, error: first = error } = groups.get(`${store} ${state}`) ?? {};
-    groups.set(`${store} ${state}`, { store, state, documents: documents + 1, error: first });
-  }
-  return [...groups.values()];
-}
+const reasonOf = ({ store, state, error }: Lagging): Omit<Late, 'documents'> => ({ store, state, error });
 
 /** What is told of it, a line each. */
 export const toldLate = (late: readonly Late[]): string[] =>

@@ -195,7 +195,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'How Linux counts.': ['gateway/plan/process/cpu-time.ts: TICKS'],
   'Keeps a number finite before a bound is applied.': [
     'gateway/indexing/indexer.ts: 2 ** Math.min(attempts, 20)',
-    'subgraphs/shared/redis/client.ts: 2 ** Math.min(attempt - 1, 16)',
+    'subgraphs/shared/backoff.ts: 2 ** Math.min(attempt - 1, 30)',
   ],
 };
 

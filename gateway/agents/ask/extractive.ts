@@ -5,6 +5,7 @@
 import { ASK } from '#gateway/bounds/ask.ts';
 import { beginningOf } from '#subgraphs/shared/graphemes.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
+import { cosine } from '#subgraphs/shared/cosine.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Sentence } from '#subgraphs/shared/sentences.ts';
@@ -72,7 +73,7 @@ export async function extract(
       asked = undefined;
     }
   }
-  const near = (at: number): number => (asked === undefined ? 0 : dot(asked, vectors[at]!));
+  const near = (at: number): number => (asked === undefined ? 0 : cosine(asked, vectors[at]!));
   const unrelated = Math.max(...UNRELATED.map((_, at) => near(candidates.length + at)));
   const words = wordsOf(question);
   const scored = candidates.flatMap(({ passage, sentence }, at): Scored[] => {
@@ -109,12 +110,6 @@ export function quoted(passage: Passage, written: string): Citation {
   return citationOf(passage, best?.sentence ?? whole);
 }
 
-const dot = (a: Float32Array, b: Float32Array): number => {
-  let sum = 0;
-  for (let at = 0; at < a.length; at++) sum += a[at]! * b[at]!;
-  return sum;
-};
-
 const wordsOf = (text: string): Set<string> =>
   new Set(
     (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => word.length > 1 && !isStopWordText(word)),
@@ -131,4 +126,4 @@ function shareOf(words: ReadonlySet<string>, text: string): number {
 
 const saysTheSame = (a: Scored, b: Scored): boolean =>
   a.sentence.text === b.sentence.text ||
-  (a.vector !== undefined && b.vector !== undefined && dot(a.vector, b.vector) > SAME);
+  (a.vector !== undefined && b.vector !== undefined && cosine(a.vector, b.vector) > SAME);

@@ -5,6 +5,7 @@
 import { ASK } from '#gateway/bounds/ask.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { TOOL_NAME } from '#subgraphs/shared/tool-name.ts';
 import { estimateTokens, MOST_UNITS_PER_TOKEN } from '#subgraphs/shared/tokens.ts';
 import type { Calls } from '../calls.ts';
 import type { AskedRun } from './asked-run.ts';
@@ -226,9 +227,6 @@ async function toolMessage({ run, tools }: LoopOptions, call: ToolCall, id: stri
   });
   return { role: 'TOOL', content, toolCallId: id };
 }
-
-/** As the protocol has names of functions. */
-const TOOL_NAME = /^[\w-]{1,64}$/;
 
 /** The passages that a text cites, each once, with what it says there of them. */
 function citationsOf(passages: Passages, text: string, marks: CitationMarks['marks']): Citation[] {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ASK } from '#gateway/bounds/ask.ts';
 import { beginningOf } from '#subgraphs/shared/graphemes.ts';
-import { argumentsOf } from '../arguments-of.ts';
+import { argumentsOf, parametersOf } from '../arguments-of.ts';
 import type { Calls } from '../calls.ts';
 import { toldIssues } from '../told-issues.ts';
 import type { AgentTool } from '../tools.ts';
@@ -66,9 +66,9 @@ export function toolsFor(options: {
       {
         name: SEARCH_TOOL,
         description: 'Find further passages of documents. Each has a number, by which it is cited.',
-        parameters: schemaOf(searchArguments),
+        parameters: parametersOf(searchArguments),
       },
-      ...read.map(({ name, description, input }) => ({ name, description, parameters: schemaOf(input) })),
+      ...read.map(({ name, description, input }) => ({ name, description, parameters: parametersOf(input) })),
     ],
     async call(name, written) {
       const tool = read.find((each) => each.name === name);
@@ -101,8 +101,3 @@ export const shown = (passages: readonly Passage[]): string =>
           JSON.stringify({ passage: number, title: title ?? undefined, source: source ?? undefined, text }),
         )
         .join('\n');
-
-function schemaOf(input: z.ZodType): object {
-  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: 'input' });
-  return schema;
-}

@@ -49,6 +49,7 @@ export interface Found {
 
 export class Passages {
   readonly #byChunk = new Map<string, Passage>();
+  readonly #all: Passage[] = [];
 
   /** Takes up what a search found. @returns it, each with its number; what was found before keeps the one that it had */
   add({ search }: Found): Passage[] {
@@ -56,9 +57,9 @@ export class Passages {
       const known = this.#byChunk.get(id);
       if (known !== undefined) return [known];
       // A chunk whose document is gone by now, or is not the caller's to read, is not there.
-      if (text === null || document === null || this.#byChunk.size >= ASK.passages) return [];
+      if (text === null || document === null || this.#all.length >= ASK.passages) return [];
       const passage: Passage = {
-        number: this.#byChunk.size + 1,
+        number: this.#all.length + 1,
         chunkId: id,
         documentId: document.id,
         title: document.title === null ? null : beginningOf(document.title, ASK.citationCharacters),
@@ -67,16 +68,17 @@ export class Passages {
         score,
       };
       this.#byChunk.set(id, passage);
+      this.#all.push(passage);
       return [passage];
     });
   }
 
   get all(): readonly Passage[] {
-    return [...this.#byChunk.values()];
+    return this.#all;
   }
 
   get(number: number): Passage | undefined {
-    return this.all[number - 1];
+    return this.#all[number - 1];
   }
 }
 

@@ -17,6 +17,7 @@ import type {
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
+import { isObject } from '../arguments-as-meant.ts';
 import type { Calls } from '../calls.ts';
 import type { AgentTool } from '../tools.ts';
 import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY } from './codes.ts';
@@ -157,9 +158,6 @@ function asksForTask({ params }: JSONRPCRequest): boolean {
 
 const declares = (capabilities: unknown): boolean =>
   isObject((capabilities as { extensions?: Record<string, unknown> } | undefined)?.extensions?.[TASKS]);
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Whether a request about a task is of 2026-07-28. @throws where it is, and does not say that it knows of tasks */
 function isCurrent({ mcpReq: { envelope } }: ServerContext): boolean {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionResult } from 'graphql';
 import { REMOTE } from '#gateway/bounds/remote.ts';
+import { backoff } from '#subgraphs/shared/backoff.ts';
 import { EventQueue } from './event-queue.ts';
 import { sizeOfEvent, type RemoteEvent, type RemoteEvents, type Resubscribed } from './remote-subscription.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
@@ -99,8 +100,7 @@ export function delayBefore(
   { delayMs, longestDelayMs }: Pick<ResubscribePace, 'delayMs' | 'longestDelayMs'>,
   random: () => number = Math.random,
 ): number {
-  const most = Math.min(longestDelayMs, delayMs * 2 ** (attempt - 1));
-  return Math.round(most * (0.5 + random() / 2));
+  return Math.round(backoff(attempt, { firstMs: delayMs, longestMs: longestDelayMs }, random));
 }
 
 const refused = (name: string, { errors }: ExecutionResult): SubgraphFailure =>

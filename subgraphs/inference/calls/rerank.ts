@@ -1,4 +1,5 @@
 /** Reranking by a model's server and, where none serves it, by the cosine between query and document. */
+import { cosine } from '#subgraphs/shared/cosine.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { RerankDriver, RerankScore } from '../driver.ts';
@@ -42,13 +43,6 @@ export async function rerankByEmbedding(
     },
     { model, vectors: others },
   ] = await Promise.all([embedder.embed(context, [query], 'QUERY'), embedder.embed(context, documents, 'PASSAGE')]);
-  const results = others.map((vector, index) => ({ index, score: dot(of!, vector) }));
+  const results = others.map((vector, index) => ({ index, score: cosine(of!, vector) }));
   return { model, results: results.sort((a, b) => b.score - a.score || a.index - b.index) };
-}
-
-/** The cosine of two vectors that are L2-normalised, as all of an `Embedder` are. */
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let at = 0; at < a.length; at++) sum += a[at]! * b[at]!;
-  return sum;
 }

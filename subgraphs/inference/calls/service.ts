@@ -6,6 +6,7 @@ import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { ChatMessage, ChatRequest, ChatTool, ToolChoice } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
+import { TOOL_NAME } from '#subgraphs/shared/tool-name.ts';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
 import { checkCount, checkText, checkTexts } from '../input.ts';
@@ -18,7 +19,7 @@ import { summarizeWithModel } from '../summaries/by-model.ts';
 import type { InferenceDeps } from './deps.ts';
 import type { Embedding, Generation, Reranking, Summary } from './results.ts';
 import { plannedChat } from './planned-chat.ts';
-import { charactersOf, usageOf } from './usage.ts';
+import { charactersOf, charactersOfCalls, usageOf } from './usage.ts';
 
 export interface GenerateRequest {
   messages: ChatMessage[];
@@ -49,10 +50,7 @@ export function createService(deps: InferenceDeps) {
       const inputCharacters = charactersOf(request);
       const planned = plannedChat(deps.chat, request);
       const { answer, begun } = await deps.spending.call(context, planned, () => deps.chat.generate(context, request));
-      const outputCharacters =
-        answer.text.length +
-        answer.reasoning.length +
-        answer.toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
+      const outputCharacters = answer.text.length + answer.reasoning.length + charactersOfCalls(answer.toolCalls);
       await begun.took({
         operation: 'GENERATE',
         provider: deps.chat.provider,
@@ -208,5 +206,5 @@ const withPlainParameters = (tool: ChatTool): ChatTool => ({
 
 /** As all servers take them. */
 function checkToolName(what: string, name: string): void {
-  if (!/^[\w-]{1,64}$/.test(name)) throw badUserInput(`\`${what}\` must be 1 to 64 letters, digits, \`_\` and \`-\`.`);
+  if (!TOOL_NAME.test(name)) throw badUserInput(`\`${what}\` must be 1 to 64 letters, digits, \`_\` and \`-\`.`);
 }

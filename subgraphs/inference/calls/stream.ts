@@ -5,7 +5,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { storeTimeout } from '#subgraphs/shared/errors.ts';
 import type { ChatDriver, ChatRequest, FinishReason, TokenCount, ToolCall } from '../driver.ts';
 import type { BegunCall } from '../spending/spending.ts';
-import { charactersOf, usageOf } from './usage.ts';
+import { charactersOf, charactersOfCalls, usageOf } from './usage.ts';
 import type { GenerationUsage } from './results.ts';
 
 export interface GenerationDelta {
@@ -70,7 +70,7 @@ export function streamGeneration(
         counted = piece.usage ?? counted;
         if (piece.toolCalls !== undefined) {
           toolCalls = piece.toolCalls;
-          characters += toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
+          characters += charactersOfCalls(toolCalls);
         }
         const reasoning = piece.reasoning === '' ? null : piece.reasoning;
         if (piece.text !== '' || reasoning !== null)

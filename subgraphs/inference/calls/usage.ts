@@ -1,7 +1,7 @@
 /** Records what models were paid for, without ever standing in the way of the answer. */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Usage, UsageSink } from '#subgraphs/shared/ports.ts';
-import type { ChatRequest, TokenCount } from '../driver.ts';
+import type { ChatRequest, TokenCount, ToolCall } from '../driver.ts';
 import type { GenerationUsage } from './results.ts';
 
 /** Takes note of a call that is over. Returns at once; a record that cannot be written is logged. */
@@ -68,12 +68,13 @@ export function usageOf(
 export const tokensOf = ({ counted, input, output }: Parameters<RecordUsage>[1]): GenerationUsage =>
   counted ? usageOf(counted, 0, 0) : usageOf(undefined, input(), output());
 
+/** The characters of calls that a model wants made. */
+export const charactersOfCalls = (calls: readonly ToolCall[] | null | undefined): number =>
+  (calls ?? []).reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
+
 /** The characters that a chat request sends. */
 export const charactersOf = ({ messages, tools }: Pick<ChatRequest, 'messages' | 'tools'>): number =>
   messages.reduce(
-    (sum, { content, toolCalls }) =>
-      sum +
-      content.length +
-      (toolCalls ?? []).reduce((length, call) => length + call.name.length + call.arguments.length, 0),
+    (sum, { content, toolCalls }) => sum + content.length + charactersOfCalls(toolCalls),
     tools === undefined || tools.length === 0 ? 0 : JSON.stringify(tools).length,
   );

@@ -7,6 +7,7 @@ import neo4j from 'neo4j-driver';
 import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from '../context.ts';
 import { CodedError, messageWithHint } from '../errors.ts';
+import { backoff } from '../backoff.ts';
 import type { BoundValues } from '../bound.ts';
 import { NEO4J } from './bounds.ts';
 import { checkNeo4jVersion, toNeo4jError } from './errors.ts';
@@ -219,8 +220,8 @@ async function persistently(work: () => Promise<unknown>, closing: AbortSignal):
         String((error as { code?: unknown }).code),
       );
       if (!passing || attempt === NEO4J.prepareAttempts || closing.aborted) throw error;
-      const pause = Math.min(NEO4J.preparePauseMs * 2 ** (attempt - 1), NEO4J.prepareLongestPauseMs);
-      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: closing, ref: false }).catch(() => {
+      const pause = backoff(attempt, { firstMs: NEO4J.preparePauseMs, longestMs: NEO4J.prepareLongestPauseMs });
+      await delay(pause, undefined, { signal: closing, ref: false }).catch(() => {
         throw error;
       });
     }

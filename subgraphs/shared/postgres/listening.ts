@@ -3,6 +3,7 @@
  * anybody does.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { backoff } from '../backoff.ts';
 import { POSTGRES } from './bounds.ts';
 import type { Postgres } from './postgres.ts';
 
@@ -122,13 +123,15 @@ export class Listening {
   }
 
   async #retry(): Promise<void> {
-    let pause = this.#options.backoffMs ?? POSTGRES.firstReconnectMs;
-    while (this.#connection === undefined && this.#listener?.needed() === true && !this.#closing.signal.aborted) {
-      // Half of the pause is random, so that the processes of a deployment do not come back all at once.
-      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false }).catch(
-        () => undefined,
-      );
-      pause = Math.min(pause * 2, this.#options.maxBackoffMs ?? POSTGRES.longestReconnectMs);
+    const { backoffMs: firstMs = POSTGRES.firstReconnectMs, maxBackoffMs: longestMs = POSTGRES.longestReconnectMs } =
+      this.#options;
+    for (
+      let attempt = 1;
+      this.#connection === undefined && this.#listener?.needed() === true && !this.#closing.signal.aborted;
+      attempt += 1
+    ) {
+      const pause = backoff(attempt, { firstMs, longestMs });
+      await delay(pause, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
       await this.#connect();
     }
   }

@@ -1,6 +1,7 @@
 /** Connections to Redis: how they are made, and made anew. */
 import { Redis, type RedisOptions } from 'ioredis';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
+import { backoff } from '../backoff.ts';
 import { REDIS } from './bounds.ts';
 
 export interface RedisClientOptions extends RedisOptions {
@@ -24,10 +25,9 @@ export function redisClient(
     lazyConnect: true,
     connectionName: 'tributary',
     connectTimeout: REDIS.connectMs,
-    // Half of the pause is random, so that the processes of a deployment do not come back all at once.
     retryStrategy: (attempt) => {
       Object.assign(client.options, credentialsOf(reveal(url)!));
-      return Math.min(backoffMs * 2 ** Math.min(attempt - 1, 16), maxBackoffMs) * (0.5 + Math.random() / 2);
+      return backoff(attempt, { firstMs: backoffMs, longestMs: maxBackoffMs });
     },
     ...options,
   });
