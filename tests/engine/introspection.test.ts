@@ -4,32 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonText } from '#gateway/respond/json-text.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Budget } from '#subgraphs/shared/budget.ts';
-import { federate, received, testContext, type Federation } from './federation.ts';
+import { received, testContext, type Federation } from './federation.ts';
+import { federateIntrospected } from './introspected.ts';
 import folder from './conformance/introspection-below/case.ts';
 
 let federation: Federation;
 beforeAll(async () => {
-  const { a, b } = folder.subgraphs;
-  federation = await federate(
-    {
-      a: {
-        ...a!,
-        resolvers: {
-          ...a!.resolvers,
-          Subscription: {
-            changes: {
-              async *subscribe() {
-                await Promise.resolve();
-                yield { changes: { ok: true, query: {}, thing: { id: '1' } } };
-              },
-            },
-          },
-        },
-      },
-      b: b!,
-    },
-    { inThread: true },
-  );
+  federation = await federateIntrospected();
 });
 afterAll(() => federation.engine.close());
 

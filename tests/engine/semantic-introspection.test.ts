@@ -6,6 +6,7 @@ import type { IncrementalResult } from '#gateway/execute/answers/incremental-res
 import type { JsonText } from '#gateway/respond/json-text.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { federate, received, testContext, type Federation } from './federation.ts';
+import { federateIntrospected } from './introspected.ts';
 import folder from './conformance/introspection-below/case.ts';
 
 const FOUND = { coordinate: 'Thing.name' };
@@ -16,37 +17,16 @@ const asked: string[] = [];
 let failure: Error | undefined;
 let federation: Federation;
 beforeAll(async () => {
-  const { a, b } = folder.subgraphs;
   const searches = schemaSearches();
-  federation = await federate(
-    {
-      a: {
-        ...a!,
-        resolvers: {
-          ...a!.resolvers,
-          Subscription: {
-            changes: {
-              async *subscribe() {
-                await Promise.resolve();
-                yield { changes: { ok: true, query: {}, thing: { id: '1' } } };
-              },
-            },
-          },
-        },
+  federation = await federateIntrospected({
+    finderOf: (schema) => ({
+      find: async (question) => {
+        asked.push(question);
+        if (failure !== undefined) throw failure;
+        return await searches(schema).finder.find(question);
       },
-      b: b!,
-    },
-    {
-      inThread: true,
-      finderOf: (schema) => ({
-        find: async (question) => {
-          asked.push(question);
-          if (failure !== undefined) throw failure;
-          return await searches(schema).finder.find(question);
-        },
-      }),
-    },
-  );
+    }),
+  });
 });
 afterAll(() => federation.engine.close());
 
