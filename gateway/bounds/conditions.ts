@@ -44,6 +44,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'planning', {
     unit: 'objects',
     default: 16,
   },
+  keyPages: {
+    what: 'How many pages of keys are read rather than to look at the beginning of a list that is ranked by what may match.',
+    unit: 'pages',
+    default: 3,
+  },
   nested: {
     what: 'The most items of a link that are read with each object; what has more is read on by itself.',
     unit: 'items',

@@ -65,11 +65,11 @@ async function resolved(
         return await evaluation.resolve(type, value, { walk: walk.first + 1, glanced, ...scope });
       } catch (error) {
         if (!(error instanceof WalkInstead) && !isTooCostly(error)) throw error;
-        const most = error instanceof WalkInstead ? error.otherwise : Infinity;
-        const found = await walked(evaluation, walk, value as FilterValue, parts, { most, ...scope });
+        const instead = error instanceof WalkInstead ? error : new WalkInstead(Infinity);
+        const found = await walked(evaluation, walk, value as FilterValue, parts, { instead, ...scope });
         if (found !== undefined) return found;
         // By then it was counted.
-        if (most !== undefined) break;
+        if (instead.otherwise !== undefined) break;
       }
     }
   }

@@ -27,8 +27,16 @@ import { addKeys, both, type KeySet } from './key-sets.ts';
 import { taken, type KeyColumn } from './taken-keys.ts';
 import { countedKeys } from './counted.ts';
 import { scoredKeys } from './scored.ts';
-import { ConditionFailed, cutBy, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
+import { ConditionFailed, cutBy, WALKED, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
+
+/** Keys that are pushed, as far as they were read. */
+interface Pushing {
+  readonly pushed: Set<string>;
+  readonly pages: ReturnType<Asking['pages']>;
+  /** How many objects they come from. */
+  read: number;
+}
 
 /** Of one operation: what is written twice is looked at once. */
 export class Evaluation implements Steps {
@@ -40,6 +48,8 @@ export class Evaluation implements Steps {
   readonly #known = new Map<string, Promise<KeySet>>();
   /** Those of which all keys are known, whoever else is in question. */
   readonly #whole = new Map<string, KeySet>();
+  /** Those that were left for a walk: should it give up, they are gone on with. */
+  readonly #left = new Map<string, Pushing>();
 
   constructor(schema: GraphQLSchema, filters: Filters, asking: Asking) {
     this.schema = schema;
@@ -154,8 +164,13 @@ export class Evaluation implements Steps {
     const { pushed: most, only } = this.asking.bounds;
     if (only === 'walk' && walk !== undefined) throw new WalkInstead(Infinity);
     const { step, end } = this.begin(nameOf(term), 'push');
-    const pushed = new Set<string>();
+    const left = JSON.stringify([nameOf(term), wanted, [...term.given]]);
+    const pushing = this.#left.get(left) ?? this.#pushing(term);
+    // Only one goes on with what was left.
+    this.#left.delete(left);
+    const { pushed, pages } = pushing;
     const push = (): KeySet => ({ column, keys: pushed, holds });
+    const perItem = (): number => (back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, pushing.read)));
     const look = async (): Promise<KeySet> => {
       step.way = 'candidates';
       return await this.#candidates(term, source!, own, step, partial);
@@ -169,8 +184,10 @@ export class Evaluation implements Steps {
     const work = async (): Promise<KeySet> => {
       if (condition.oneWay) return await lookOrNot();
       let isCompared = !target.counts || only === 'push';
-      for await (const { items, last } of this.asking.pages(target, wanted, linkBack(term), CONDITIONS.probed)) {
+      for (let next = await pages.next(); next.done !== true; next = await pages.next()) {
+        const { items, last } = next.value;
         step.read += items.length;
+        pushing.read += items.length;
         for (const { key, linked } of items) for (const each of back === undefined ? [key] : linked) pushed.add(each);
         if (pushed.size > most) break;
         if (last) {
@@ -179,16 +196,24 @@ export class Evaluation implements Steps {
           return whole;
         }
         if (!isCompared) {
-          // A page of keys that lead nowhere costs less than a look at the list; and one of others, where few match, less than to count.
-          if (walk !== undefined && (back === undefined || glanced === true) && step.read <= CONDITIONS.probed)
+          // Where few match, another page of them costs less than to count.
+          if (walk !== undefined && glanced === true && step.read <= CONDITIONS.probed) continue;
+          const remaining = async (): Promise<number> => {
+            const matching = target.counts ? await this.asking.count(target, wanted) : Infinity;
+            return matching * perItem() - pushed.size;
+          };
+          // To rank what leads there for a look at its best costs more than some pages of keys.
+          if (walk !== undefined && back === undefined && (await remaining()) <= target.page * CONDITIONS.keyPages) {
+            isCompared = true;
             continue;
+          }
           if (walk !== undefined && glanced !== true) {
             step.changed = 'the beginning of the list is looked at';
-            throw new WalkInstead(undefined);
+            this.#left.set(left, pushing);
+            throw new WalkInstead(undefined, remaining);
           }
           isCompared = true;
-          const perItem = back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, step.read));
-          const way = await this.#leastWay(term, own, perItem, step, walk);
+          const way = await this.#leastWay(term, own, perItem(), step, walk);
           if (way === 'candidates') return await look();
         }
       }
@@ -206,6 +231,15 @@ export class Evaluation implements Steps {
       end((found?.keys ?? pushed).size);
     }
     return found;
+  }
+
+  #pushing(term: Term): Pushing {
+    const { condition, filter } = term;
+    return {
+      pushed: new Set(),
+      pages: this.asking.pages(condition.target, filter, linkBack(term), CONDITIONS.probed),
+      read: 0,
+    };
   }
 
   /** How many meet the list's own conditions; Infinity where it does not tell, or is not looked up by a key. */
@@ -238,8 +272,7 @@ export class Evaluation implements Steps {
     const look = candidates <= most ? candidates * 2 : Infinity;
     if (walk !== undefined) {
       const share = Math.min(1, push / Math.max(1, all));
-      // Each page of a walk is looked at, and looked up.
-      const walked = (3 * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
+      const walked = (WALKED * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
       const otherwise = Math.min(push > most ? Infinity : push, look);
       if (Number.isFinite(walked) && walked * 2 <= otherwise) {
         step.changed = 'the list is walked';

@@ -30,15 +30,21 @@ export class ConditionFailed extends Error {
   }
 }
 
+/** An object that is walked costs as much as so many that are only read: it is looked at, and looked up. */
+export const WALKED = 3;
+
 /** To walk the list reads less than to work out its condition, or may. */
 export class WalkInstead extends Error {
   /** Objects that working it out would read; Infinity where that cannot be done, undefined where nobody has counted yet. */
   readonly otherwise: number | undefined;
+  /** Counts them, where nobody has. */
+  readonly count: () => Promise<number>;
 
-  constructor(otherwise: number | undefined) {
+  constructor(otherwise: number | undefined, count: () => Promise<number> = () => Promise.resolve(Infinity)) {
     super('Walking the list reads less.');
     this.name = 'WalkInstead';
     this.otherwise = otherwise;
+    this.count = count;
   }
 }
 

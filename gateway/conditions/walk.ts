@@ -6,7 +6,7 @@ import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { TooCostly, type AskedLink, type FilterValue, type Walked } from './asking.ts';
 import type { TypeList } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
-import { ConditionFailed, type ConditionTrace, type Scope } from './steps.ts';
+import { ConditionFailed, WALKED, type ConditionTrace, type Scope, type WalkInstead } from './steps.ts';
 import { addKeys } from './key-sets.ts';
 import type { KeyColumn } from './taken-keys.ts';
 import { linkOf, type FilterParts } from './terms.ts';
@@ -20,7 +20,7 @@ export function canWalk({ key }: TypeList, { terms }: FilterParts): boolean {
 /**
  * Walks a list.
  * @param value the filter, and its parts
- * @param most objects after which it gives up: another way reads no more. Undefined where that is not known: its beginning says whether it is worth it
+ * @param instead how much another way reads, after which it gives up. Where nobody has counted, its beginning says whether it is worth it
  * @param partial whether what was found before a bound is enough
  * @returns the filter by the keys of those that were found, which gives the page that was asked for; undefined where it gave up
  * @throws ConditionFailed
@@ -31,19 +31,27 @@ export async function walked(
   value: FilterValue,
   parts: FilterParts,
   {
-    most,
+    instead,
     partial,
     onCut,
-  }: { readonly most: number | undefined; readonly partial: boolean; readonly onCut: NonNullable<Scope['onCut']> },
+  }: { readonly instead: WalkInstead; readonly partial: boolean; readonly onCut: NonNullable<Scope['onCut']> },
 ): Promise<FilterValue | undefined> {
   const { list, first } = asked;
   const { step, end } = evaluation.begin(list.filter, 'walk');
   const looking = list.key === '' ? new Linked(evaluation, parts) : new Keyed(evaluation, list, value);
+  // What has no key is ranked anew for each page, so that fewer and larger ones cost less.
+  const pages = list.key === '' ? 4 : 2;
   // One more says whether there is a next page.
   const wanted = first + 1;
   let found = 0;
+  const isWorthIt = async (): Promise<boolean> => {
+    if (step.read > found * CONDITIONS.glanced) return false;
+    // Its beginning may have promised twice as much as is to come.
+    const toCome = ((wanted - found) * step.read * 2) / found;
+    return toCome * WALKED <= (await instead.count());
+  };
   try {
-    for await (const { items, last } of evaluation.asking.walk(asked, parts.plain, looking.links, wanted * 2)) {
+    for await (const { items, last } of evaluation.asking.walk(asked, parts.plain, looking.links, wanted * pages)) {
       step.read += items.length;
       found += await looking.matching(items);
       if (found >= wanted) break;
@@ -51,8 +59,11 @@ export async function walked(
         if (step.read < list.most) break;
         return gaveUp(step, `it ends after ${list.most} items`);
       }
-      if (most === undefined ? step.read > found * CONDITIONS.glanced : step.read * 3 > most)
-        return gaveUp(step, `fewer match than ${most === undefined ? 'would be worth it' : 'were expected'}`);
+      if (instead.otherwise === undefined ? !(await isWorthIt()) : step.read * WALKED > instead.otherwise)
+        return gaveUp(
+          step,
+          `fewer match than ${instead.otherwise === undefined ? 'would be worth it' : 'were expected'}`,
+        );
     }
   } catch (error) {
     if (!partial || !isTooCostly(error)) throw failed(error, list);

@@ -484,6 +484,23 @@ describe('ways', () => {
     for (const step of steps) expect(step).not.toHaveProperty('estimated');
   });
 
+  test('where the beginning promises too little, what was read of the keys is gone on with', async () => {
+    const query = 'query($where: DocumentFilter) { documents(where: $where, first: 5) { nodes { id } } }';
+    const where = { entities: { some: { name: { lt: 'package-06' } } } };
+    const { data, extensions } = await asked(query, { where }, { on: small, trace: true });
+    const steps = extensions.trace.conditions as ConditionTrace[];
+    expect(steps).toMatchObject([
+      { way: 'push', changed: 'the beginning of the list is looked at' },
+      { way: 'walk', changed: 'fewer match than would be worth it' },
+      { way: 'push' },
+    ]);
+    const matching = [...entities.values()].filter(({ name }) => name < 'package-06').length;
+    expect(steps[0]!.read + steps[2]!.read).toBe(matching);
+    const expected = await dataOf(query, { where });
+    expect(data).toEqual(expected);
+    expect(expected.documents.nodes).toHaveLength(5);
+  });
+
   test('more keys than may be pushed change the way, and past both the field says what to narrow', async () => {
     const broad = { entities: { some: { kind: { eq: 'package' } } } };
     const { data, errors } = await asked(FEW, { where: broad }, { on: narrow });
