@@ -44,6 +44,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'planning', {
     unit: 'objects',
     default: 16,
   },
+  walked: {
+    what: 'How many objects that are only read cost as much as one that is walked, which is looked at, and looked up: so the ways are compared.',
+    unit: 'objects',
+    default: 3,
+  },
   keyPages: {
     what: 'How many pages of keys are read rather than to look at the beginning of a list that is ranked by what may match.',
     unit: 'pages',

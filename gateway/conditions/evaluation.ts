@@ -27,7 +27,7 @@ import { addKeys, both, type KeySet } from './key-sets.ts';
 import { taken, type KeyColumn } from './taken-keys.ts';
 import { countedKeys } from './counted.ts';
 import { scoredKeys } from './scored.ts';
-import { ConditionFailed, cutBy, WALKED, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
+import { ConditionFailed, cutBy, WalkInstead, type ConditionTrace, type Scope, type Steps } from './steps.ts';
 import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
 
 /** Keys that are pushed, as far as they were read. */
@@ -272,7 +272,7 @@ export class Evaluation implements Steps {
     const look = candidates <= most ? candidates * 2 : Infinity;
     if (walk !== undefined) {
       const share = Math.min(1, push / Math.max(1, all));
-      const walked = (WALKED * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
+      const walked = (CONDITIONS.walked * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
       const otherwise = Math.min(push > most ? Infinity : push, look);
       if (Number.isFinite(walked) && walked * 2 <= otherwise) {
         step.changed = 'the list is walked';

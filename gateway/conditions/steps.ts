@@ -30,9 +30,6 @@ export class ConditionFailed extends Error {
   }
 }
 
-/** An object that is walked costs as much as so many that are only read: it is looked at, and looked up. */
-export const WALKED = 3;
-
 /** To walk the list reads less than to work out its condition, or may. */
 export class WalkInstead extends Error {
   /** Objects that working it out would read; Infinity where that cannot be done, undefined where nobody has counted yet. */

@@ -6,7 +6,7 @@ import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import { TooCostly, type AskedLink, type FilterValue, type Walked } from './asking.ts';
 import type { TypeList } from './declared-types.ts';
 import type { Evaluation } from './evaluation.ts';
-import { ConditionFailed, WALKED, type ConditionTrace, type Scope, type WalkInstead } from './steps.ts';
+import { ConditionFailed, type ConditionTrace, type Scope, type WalkInstead } from './steps.ts';
 import { addKeys } from './key-sets.ts';
 import type { KeyColumn } from './taken-keys.ts';
 import { linkOf, type FilterParts } from './terms.ts';
@@ -48,7 +48,7 @@ export async function walked(
     if (step.read > found * CONDITIONS.glanced) return false;
     // Its beginning may have promised twice as much as is to come.
     const toCome = ((wanted - found) * step.read * 2) / found;
-    return toCome * WALKED <= (await instead.count());
+    return toCome * CONDITIONS.walked <= (await instead.count());
   };
   try {
     for await (const { items, last } of evaluation.asking.walk(asked, parts.plain, looking.links, wanted * pages)) {
@@ -59,7 +59,7 @@ export async function walked(
         if (step.read < list.most) break;
         return gaveUp(step, `it ends after ${list.most} items`);
       }
-      if (instead.otherwise === undefined ? !(await isWorthIt()) : step.read * WALKED > instead.otherwise)
+      if (instead.otherwise === undefined ? !(await isWorthIt()) : step.read * CONDITIONS.walked > instead.otherwise)
         return gaveUp(
           step,
           `fewer match than ${instead.otherwise === undefined ? 'would be worth it' : 'were expected'}`,
