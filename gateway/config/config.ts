@@ -205,6 +205,8 @@ export interface Config {
           readonly apiKey: string | undefined;
         }
       | undefined;
+    /** The queue on which workers are told of runs to claim; `undefined` when there is none. */
+    readonly dramatiq: { readonly url: string; readonly queue: string; readonly actor: string } | undefined;
   };
   /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
@@ -463,6 +465,10 @@ function build(
           : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
       temporal:
         env.TEMPORAL_ADDRESS === undefined ? undefined : { address: env.TEMPORAL_ADDRESS, ...temporalSettings(env) },
+      dramatiq:
+        env.AMQP_URL === undefined
+          ? undefined
+          : { url: env.AMQP_URL, queue: env.DRAMATIQ_QUEUE, actor: env.DRAMATIQ_ACTOR },
     },
     subgraphUrls,
     remoteSubgraphs,

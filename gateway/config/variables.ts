@@ -93,6 +93,11 @@ const store = (...protocols: string[]) =>
   );
 const key = text.refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long');
 const hostAndPort = text.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, 'must be `host:port`, without a scheme');
+/** As Dramatiq takes it: `.DQ` and `.XQ` are the ends of its other two. */
+const queueName = text.regex(
+  /^[a-zA-Z_][a-zA-Z0-9._-]{0,199}$/,
+  'must begin with a letter or `_`, and have letters, digits and `._-` only, 200 characters at the most',
+);
 const pem = text.regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM text (`-----BEGIN …`)');
 
 const headerNames = list
@@ -758,6 +763,20 @@ export const Variables = z.object({
   }),
   TEMPORAL_TLS_KEY: optional(pem, 'runs', 'The key of that certificate, as PEM text.', { secret }),
   TEMPORAL_API_KEY: optional(text, 'runs', 'An API key for Temporal.', { secret }),
+
+  AMQP_URL: optional(
+    url('amqp', 'amqps'),
+    'runs',
+    'RabbitMQ, such as `amqps://user:password@broker/%2F`: workers are told there of runs to claim (`claimRun`), by messages of Dramatiq (docs/stacks/queues.md).',
+    { secret, absent: 'workers ask for runs themselves' },
+  ),
+  DRAMATIQ_QUEUE: withDefault(
+    queueName,
+    'runs',
+    'tributary-runs',
+    "The queue of those messages; Dramatiq's `.DQ` and `.XQ` belong to it.",
+  ),
+  DRAMATIQ_ACTOR: withDefault(text, 'runs', 'answer_run', 'The name of the actor that takes them.'),
 
   SUPERGRAPH: withDefault(
     text,

@@ -138,9 +138,16 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   runs: async ({ config, postgres, log, telemetry, asked }, { archiveSink, agentLookup }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    const { retention, dispatch, temporal } = config.runs;
+    const { retention, dispatch, temporal, dramatiq } = config.runs;
     return createRuns(
-      { ...config.bounds.runs, redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
+      {
+        ...config.bounds.runs,
+        redisUrl: current(config, 'REDIS_URL'),
+        retention,
+        dispatch,
+        temporal,
+        dramatiq: dramatiq && { ...dramatiq, url: current(config, 'AMQP_URL')! },
+      },
       { postgres, archiveSink, agents: agentLookup, asked, lag: telemetry?.lag, log: logTo(log, 'runs') },
     );
   },

@@ -128,6 +128,17 @@ export function checksOf(config: Config, isEmbedded: boolean, log: Logger, endin
         return { health: [await temporal.health()] };
       },
     },
+    runs.dramatiq !== undefined && {
+      store: 'rabbitmq',
+      what: `RabbitMQ at ${where(runs.dramatiq.url)}, queue ${runs.dramatiq.queue}`,
+      look: async () => {
+        const { besideTheLog } = await import('#subgraphs/runs/index.ts');
+        const url = () => config.current.value('AMQP_URL');
+        const queue = await besideTheLog.rabbitmq({ ...runs.dramatiq!, url });
+        endings.add(() => queue.close());
+        return { health: [await queue.health()] };
+      },
+    },
     runs.dispatch !== undefined && {
       store: 'webhooks',
       what: `hosts of DISPATCH_ALLOWED_HOSTS`,

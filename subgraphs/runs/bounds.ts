@@ -67,7 +67,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     max: 3_600_000,
   },
   dispatchPollMs: {
-    what: 'The time between two looks for runs to dispatch, and for steps of workflows, that nothing told of; random by half.',
+    what: 'The time between two looks for runs to dispatch or to announce, and for steps of workflows, that nothing told of; random by half.',
     unit: 'ms',
     default: 1_000,
     variable: 'DISPATCH_POLL_MS',
@@ -75,7 +75,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     max: 600_000,
   },
   dispatchConcurrency: {
-    what: 'How many runs are dispatched, and how many steps of workflows are taken, at once; the others wait in PostgreSQL.',
+    what: 'How many runs are dispatched, how many announced, and how many steps of workflows are taken, at once; the others wait in PostgreSQL.',
     unit: 'runs',
     default: 20,
     variable: 'DISPATCH_CONCURRENCY',
@@ -111,6 +111,22 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'ms',
     default: 10_000,
     variable: 'TEMPORAL_TIMEOUT_MS',
+    min: 100,
+    max: 25_000,
+  },
+  announceAgainMs: {
+    what: 'When a run that nobody claims is announced on the queue (`AMQP_URL`) the second time; then whenever it has waited as long again.',
+    unit: 'ms',
+    default: 300_000,
+    variable: 'ANNOUNCE_AGAIN_MS',
+    min: 1_000,
+    max: 86_400_000,
+  },
+  amqpTimeoutMs: {
+    what: 'The longest time to connect to RabbitMQ, and for it to confirm a message.',
+    unit: 'ms',
+    default: 10_000,
+    variable: 'AMQP_TIMEOUT_MS',
     min: 100,
     max: 25_000,
   },
@@ -298,7 +314,26 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
   },
   longestLookMs: { what: 'The longest such time.', unit: 'ms', default: 120_000 },
   failedLookMs: { what: 'The same after a failure, or where the workflow is missing.', unit: 'ms', default: 30_000 },
-  probeTimeoutMs: { what: 'How long Temporal may take to answer a health probe.', unit: 'ms', default: 1_000 },
+  probeTimeoutMs: {
+    what: 'How long Temporal or RabbitMQ may take to answer a health probe.',
+    unit: 'ms',
+    default: 1_000,
+  },
+  longestAnnouncePauseMs: {
+    what: 'The longest pause before a queue of messages that failed is tried again.',
+    unit: 'ms',
+    default: 30_000,
+  },
+  longestAnnounceAgainMs: {
+    what: 'The longest time between two announcements of a run that nobody claims, where `ANNOUNCE_AGAIN_MS` is not more.',
+    unit: 'ms',
+    default: 6 * 3_600_000,
+  },
+  dramatiqDeadMs: {
+    what: "How long Dramatiq's queue of dead messages (`.XQ`) keeps them, where this server declares it; Dramatiq's own default.",
+    unit: 'ms',
+    default: 7 * 86_400_000,
+  },
   partitionsMs: {
     what: 'The time between two looks at the next partitions of the log.',
     unit: 'ms',

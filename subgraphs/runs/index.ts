@@ -3,16 +3,19 @@ import type { AgentLookup, ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { Announcer } from './dispatch/announcer.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { RUNS, type RunsBounds } from './bounds.ts';
 import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres/wake-ups.ts';
+import { postgresAnnouncements } from './drivers/postgres/announcements.ts';
 import { postgresDispatch } from './drivers/postgres/dispatch.ts';
 import { addPartitions, postgresRetention } from './drivers/postgres/retention.ts';
 import { postgresExhausted } from './drivers/postgres/leases.ts';
 import { postgresWorkflows } from './drivers/postgres/workflows.ts';
 import { postgresDriver } from './drivers/postgres/index.ts';
+import type { DramatiqOptions } from './drivers/rabbitmq/index.ts';
 import type { TemporalOptions } from './drivers/temporal/index.ts';
 import { LeaseSweep } from './leases/sweep.ts';
 import { Periodic } from '#subgraphs/shared/periodic.ts';
@@ -36,6 +39,8 @@ export interface RunsConfig extends RunsBounds {
   dispatch?: { allowedHosts: readonly string[]; secret: string };
   /** The Temporal server whose workflows own runs. @default none */
   temporal?: TemporalOptions;
+  /** The queue on which workers are told of runs to claim. @default none */
+  dramatiq?: DramatiqOptions | undefined;
 }
 
 export interface RunsDeps {
@@ -57,7 +62,7 @@ export interface RunsDeps {
  * Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`.
  */
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
-  const { redisUrl, retention: rules, dispatch: receivers, temporal, ...bounds } = config;
+  const { redisUrl, retention: rules, dispatch: receivers, temporal, dramatiq, ...bounds } = config;
   const { postgres, log, lag } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
   const partitions = postgres ? await openPartitions(postgres, rules, log) : undefined;
@@ -67,6 +72,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const dispatch = postgres && receivers ? openDispatch(postgres, wakeUps, { ...receivers, bounds }, log) : undefined;
   const workflows =
     postgres && temporal ? await openWorkflows(postgres, driver, { ...temporal, bounds }, log) : undefined;
+  const announcer = postgres && dramatiq ? await openAnnouncer(postgres, { ...dramatiq, bounds }, log) : undefined;
   const leases = postgres
     ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { everyMs: bounds.leaseSweepMs, log })
     : undefined;
@@ -74,7 +80,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const hub = new StreamHub(driver.log, wakeUps, { ...bounds, lag, log });
   return {
     name: 'runs',
-    schema: buildSchema({ driver, hub, dispatch, workflows, agents: deps.agents, asked: deps.asked }),
+    schema: buildSchema({ driver, hub, dispatch, workflows, announcer, agents: deps.agents, asked: deps.asked }),
     routes: [eventRoute(hub, { ...bounds, log })],
     provides: {
       runLookup: {
@@ -86,12 +92,14 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
         driver.health(),
         ...(wakeUps.health ? [wakeUps.health()] : []),
         ...(workflows ? [workflows.health()] : []),
+        ...(announcer ? [announcer.health()] : []),
       ]),
     close: async () => {
       await Promise.all([
         retention?.close(),
         dispatch?.dispatcher.close(),
         workflows?.close(),
+        announcer?.close(),
         leases?.close(),
         partitions?.close(),
       ]);
@@ -151,6 +159,24 @@ async function openWorkflows(
   return workflows;
 }
 
+async function openAnnouncer(
+  postgres: Postgres,
+  { bounds, ...options }: DramatiqOptions & { bounds: RunsBounds },
+  log: RunsDeps['log'],
+): Promise<Announcer> {
+  // Loaded where it is used: most installations have no RabbitMQ.
+  const { dramatiqQueue } = await import('./drivers/rabbitmq/index.ts');
+  const queue = dramatiqQueue({ timeoutMs: bounds.amqpTimeoutMs, ...options });
+  const announcer = new Announcer(postgresAnnouncements(postgres), queue, {
+    everyMs: bounds.dispatchPollMs,
+    concurrency: bounds.dispatchConcurrency,
+    againMs: bounds.announceAgainMs,
+    log,
+  });
+  announcer.start();
+  return announcer;
+}
+
 function openRetention(
   postgres: Postgres,
   driver: RunsDriver,
@@ -174,7 +200,7 @@ function openRetention(
   return retention;
 }
 
-/** Redis and Temporal alone, for whoever looks at stores and mounts nothing; the caller closes what it is given. */
+/** Redis, Temporal and RabbitMQ alone, for whoever looks at stores and mounts nothing; the caller closes what it is given. */
 export const besideTheLog = {
   async redis(url: Secret) {
     const { RedisWakeUps } = await import('./drivers/redis/wake-ups.ts');
@@ -183,6 +209,10 @@ export const besideTheLog = {
   async temporal(options: TemporalOptions) {
     const { temporalWorkflows } = await import('./drivers/temporal/index.ts');
     return temporalWorkflows(options);
+  },
+  async rabbitmq(options: DramatiqOptions) {
+    const { dramatiqQueue } = await import('./drivers/rabbitmq/index.ts');
+    return dramatiqQueue(options);
   },
 };
 

@@ -54,6 +54,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/runs/drivers/temporal/index.ts: RESOURCE_EXHAUSTED = ',
     'subgraphs/runs/drivers/temporal/index.ts: UNAVAILABLE = ',
     'subgraphs/runs/drivers/temporal/index.ts: UNAUTHENTICATED = ',
+    'subgraphs/runs/drivers/rabbitmq/index.ts: NOT_FOUND = ',
     'subgraphs/shared/code-points.ts',
     'subgraphs/shared/graphemes.ts: 0xdc00',
     'subgraphs/shared/splitting.ts: 0xd800',

@@ -24,6 +24,7 @@ const STORE_CLIENTS: Record<string, string> = {
   openai: 'openai',
   ioredis: 'redis',
   '@temporalio': 'temporal',
+  amqplib: 'rabbitmq',
 };
 
 // Plain JavaScript in tests/ and examples/ is for programs that have packages of their own.

@@ -6,6 +6,8 @@ export interface Wire extends AsyncDisposable {
   readonly port: number;
   /** The port of this machine that connections are passed on to. */
   target: number;
+  /** How many connections there are. */
+  readonly connections: number;
   /** Breaks all connections, as a network does: without a goodbye. @returns how many */
   snap(): number;
   /** Breaks all connections and refuses new ones until {@link mend}. */
@@ -43,6 +45,9 @@ export async function wireTo(target: number): Promise<Wire> {
   const wire: Wire = {
     port: (server.address() as AddressInfo).port,
     target,
+    get connections() {
+      return sockets.size / 2;
+    },
     snap,
     cut: () => {
       whole = false;

@@ -168,10 +168,12 @@ describe('configuration', () => {
       retention: { days: undefined, runs: undefined },
       dispatch: undefined,
       temporal: undefined,
+      dramatiq: undefined,
     });
     const { runs } = loadConfig({
       REDIS_URL: 'rediss://:p@cache:6380/1', RUN_RETENTION_DAYS: '30', RUN_RETENTION_RUNS: '1000',
       DISPATCH_ALLOWED_HOSTS: 'agents.example.com, *.example.org,', DISPATCH_SECRET: 's'.repeat(32), TEMPORAL_ADDRESS: 'temporal:7233',
+      AMQP_URL: 'amqps://u:p@broker/%2F', DRAMATIQ_ACTOR: 'work',
     }); // prettier-ignore
     expect(runs).toEqual({
       redisUrl: 'rediss://:p@cache:6380/1',
@@ -185,6 +187,7 @@ describe('configuration', () => {
         tls: undefined,
         apiKey: undefined,
       },
+      dramatiq: { url: 'amqps://u:p@broker/%2F', queue: 'tributary-runs', actor: 'work' },
     });
   });
 
@@ -197,6 +200,10 @@ describe('configuration', () => {
     [{ DISPATCH_ALLOWED_HOSTS: 'a.example' }, 'DISPATCH_SECRET', /must be set beside DISPATCH_ALLOWED_HOSTS/],
     [{ DISPATCH_ALLOWED_HOSTS: 'a.example', DISPATCH_SECRET: 'short' }, 'DISPATCH_SECRET', /32 bytes/],
     [{ DISPATCH_SECRET: 's'.repeat(32) }, 'DISPATCH_SECRET', /no effect without DISPATCH_ALLOWED_HOSTS/],
+    [{ AMQP_URL: 'http://u:hunter2@broker' }, 'AMQP_URL', /amqp:\/\/ or amqps/],
+    [{ AMQP_URL: 'amqp://broker', DRAMATIQ_QUEUE: 'my runs' }, 'DRAMATIQ_QUEUE', /begin with a letter/],
+    [{ AMQP_URL: 'amqp://broker', DRAMATIQ_QUEUE: 'a'.repeat(201) }, 'DRAMATIQ_QUEUE', /200 characters/],
+    [{ AMQP_URL: 'amqp://broker', ANNOUNCE_AGAIN_MS: '5' }, 'ANNOUNCE_AGAIN_MS', /between 1000 and/],
     [{ TEMPORAL_ADDRESS: 'http://temporal:7233' }, 'TEMPORAL_ADDRESS', /host:port/],
     [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS', /host:port/],
     [{ TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /no effect without TEMPORAL_ADDRESS/],

@@ -93,8 +93,9 @@ describe('every store', () => {
     EMBEDDING_MODEL: 'm',
     REDIS_URL: `redis${tls}://somebody:${CANARY}@127.0.0.1:${port}`,
     TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
+    AMQP_URL: `amqp${tls}://somebody:${CANARY}@127.0.0.1:${port}`,
   });
-  const NAMES = ['relational', 'graph', 'vector', 'object', 'inference', 'redis', 'temporal'];
+  const NAMES = ['relational', 'graph', 'vector', 'object', 'inference', 'redis', 'temporal', 'rabbitmq'];
 
   test.each([
     ['at a port where a page is served', () => everyStore(portOf(page))],

@@ -124,6 +124,7 @@ export function addMutations(
         });
         if (workflow) deps.workflows!.nudge();
         if (webhook) deps.dispatch!.dispatcher.nudge();
+        if (!workflow && !webhook) deps.announcer?.nudge();
         return { run };
       },
     }),

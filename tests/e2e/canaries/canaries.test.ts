@@ -102,6 +102,7 @@ beforeAll(async () => {
     S3_BUCKET: 'bucket',
     QDRANT_URL: `http://${NOWHERE}`,
     REDIS_URL: `redis://:${secret('REDIS_URL')}@${NOWHERE}`,
+    AMQP_URL: `amqp://tributary:${secret('AMQP_URL')}@${NOWHERE}/%2F`,
     TEMPORAL_ADDRESS: NOWHERE,
     OPENAI_BASE_URL: `${echoUrl}/v1`,
     CHAT_MODEL: 'm',

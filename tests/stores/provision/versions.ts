@@ -282,3 +282,9 @@ export const MINILM = {
 
 /** From PyPI, with what `litellm.txt` beside this names, which is what its extra `proxy` came to on 30 November 2026. */
 export const LITELLM = { version: '1.80.5' } as const;
+
+/** Debian's: what it must have is `connection.blocked` and confirms, which all have. */
+export const RABBITMQ = { oldest: '3.10' } as const;
+
+/** From PyPI, with its client of RabbitMQ, which pip chooses; examples/dramatiq/requirements.txt says the same. */
+export const DRAMATIQ = { version: '2.2.1' } as const;

@@ -82,7 +82,7 @@ async function take(
   const token = `${candidate.fence + 1}-${randomBytes(12).toString('base64url')}`;
   const [row] = await tx.query<RunRow>({
     sql: `UPDATE runs.runs
-             SET fence = fence + 1, attempts = attempts + 1, lease_token = $2, claimed_by = $4, dispatch_after = NULL, dispatch_error = NULL,
+             SET fence = fence + 1, attempts = attempts + 1, lease_token = $2, claimed_by = $4, dispatch_after = NULL, dispatch_error = NULL, announce_after = NULL,
                  lease_expires_at = clock_timestamp() + make_interval(secs => $3)
            WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
     parameters: [candidate.id, token, leaseSeconds, context.principal.subject],
