@@ -1,7 +1,7 @@
 /** What programs tell whoever started them: how they are used, and why they failed. */
 import { ConfigError } from '#gateway/config/config.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import { WorkerError } from './workers.ts';
 
 /**
@@ -25,10 +25,7 @@ export function explain(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code?.startsWith('ERR_PARSE_ARGS')) return message;
   if (code === 'EADDRINUSE') return `${message}\nSomething listens there already. Stop it, or set PORT.`;
-  if (error instanceof CodedError)
-    return redactText(
-      `${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`,
-    );
+  if (error instanceof CodedError) return redactText(`${messageWithHint(error)}${causeOf(error)}`);
   // Errors of our own say what is wrong; of others' only the stack says where they come from.
   return redactText(
     error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)),

@@ -159,11 +159,18 @@ export interface RerankScore {
   readonly score: number;
 }
 
+/** What a server lists. */
+export interface ListedModels {
+  readonly ids: readonly string[];
+  /** Whether it answers with the one that it has, whatever a request calls it, as llama.cpp's server does. */
+  readonly anyName: boolean;
+}
+
 /** What a server says it serves. */
 export interface ModelServer {
   readonly provider: string;
-  /** Ids of the models served; undefined where the server lists none. */
-  models(call: InferenceCall): Promise<string[] | undefined>;
+  /** The models served; undefined where the server lists none. */
+  models(call: InferenceCall): Promise<ListedModels | undefined>;
   /** Milliseconds that a probe took. @throws CodedError */
   probe(): Promise<number>;
   close(): Promise<void>;

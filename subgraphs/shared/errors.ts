@@ -63,10 +63,18 @@ export class CodedError extends Error {
   }
 }
 
+/** Sentences in one line; what ends in none of its own, such as what another server said, is given its end. */
+export function sentences(...all: readonly (string | undefined)[]): string {
+  const said = all.filter((each): each is string => Boolean(each));
+  return said
+    .map((each, at) => (at < said.length - 1 && /[\p{L}\p{N})"'`]$/u.test(each) ? `${each}.` : each))
+    .join(' ');
+}
+
 /** What went wrong and, where the error says so, what to do about it, in one line. */
 export function messageWithHint(error: unknown): string {
   const { message, extensions } = error as Error & { extensions?: { hint?: string } };
-  return [message, extensions?.hint].filter(Boolean).join(' ');
+  return sentences(message, extensions?.hint);
 }
 
 /** The caller sent something that cannot be meant; says what, and what is accepted. */

@@ -74,7 +74,7 @@ export function inferenceDriverContract(name: string, open: () => Promise<Models
     });
 
     it('list models', async () => {
-      expect((await opened.server.models(call()))!.length).toBeGreaterThan(0);
+      expect((await opened.server.models(call()))!.ids.length).toBeGreaterThan(0);
       expect(await opened.server.probe()).toBeGreaterThan(0);
     });
   });

@@ -36,6 +36,8 @@ export interface Dialect {
   readonly chats: boolean;
   /** What is in its list of models beside their ids; undefined where it has no list. */
   readonly listed: ((id: string) => object) | undefined;
+  /** What it lists its one model as, which answers whatever a request calls it. @default it has several, by their names */
+  readonly only?: string;
   /** Its answers about the embedding model, by path above `/v1`; those to a POST begin with `POST `. */
   describes(model: string): Readonly<Record<string, unknown>>;
   /** What is known from them and from the list. */
@@ -296,6 +298,7 @@ const LLAMA_CPP: Dialect = {
     content: thought ? `${first ? '<think>\n' : ''}${words}${last ? '\n</think>\n\n' : ''}` : words,
   }),
   rerank: 'jina',
+  only: 'models/minilm.gguf',
   listed: () => ({
     owned_by: 'llamacpp',
     meta: { vocab_type: 3, n_vocab: 30522, n_ctx_train: 2048, n_embd: 16, n_params: 136727040, size: 274290560 },

@@ -106,7 +106,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       throw new Refusal(401, 'Incorrect API key provided.', 'key');
     const { listed } = dialect;
     if (request.method === 'GET' && path === '/v1/models' && listed !== undefined) {
-      const models = [embeddingModel, chatModel, 'other-embed-large'].map((id) => ({
+      const ids = dialect.only === undefined ? [embeddingModel, chatModel, 'other-embed-large'] : [dialect.only];
+      const models = ids.map((id) => ({
         id,
         object: 'model',
         created: 1,

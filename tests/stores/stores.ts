@@ -1,5 +1,6 @@
 import { clickhouse } from './provision/clickhouse.ts';
 import { keycloak } from './provision/keycloak.ts';
+import { llamacpp } from './provision/llamacpp.ts';
 import { mariadb } from './provision/mariadb.ts';
 import { models } from './provision/models.ts';
 import { mongodb } from './provision/mongodb.ts';
@@ -17,6 +18,7 @@ export const STORES: readonly Store[] = [
   models,
   temporal,
   keycloak,
+  llamacpp,
   neo4j,
   s3,
   mongodb,

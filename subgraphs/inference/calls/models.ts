@@ -1,7 +1,7 @@
 /** Which models the API can use, and which ones its servers serve besides. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { ModelServer, ServedModel } from '../driver.ts';
+import type { ListedModels, ModelServer, ServedModel } from '../driver.ts';
 import type { InferenceDeps } from './deps.ts';
 
 export type ModelKind = 'EMBEDDING' | 'CHAT' | 'RERANK';
@@ -56,7 +56,8 @@ export async function listModels(
       });
     } else {
       // Ollama lists `name:latest` for what is asked for as `name`.
-      const available = list.includes(model) || list.includes(`${model}:latest`);
+      const { ids, anyName } = list;
+      const available = ids.includes(model) || ids.includes(`${model}:latest`) || anyName;
       add({
         id: model,
         kind,
@@ -68,7 +69,10 @@ export async function listModels(
   }
   for (const [provider, list] of served) {
     if (typeof list === 'string' || list === null) continue;
-    for (const id of list) {
+    // It is the one that is used, by another name.
+    if (list.anyName && [embedding, chat].some((used) => used.provider === provider && used.model !== undefined))
+      continue;
+    for (const id of list.ids) {
       add({
         id,
         kind: guessKind(id),
@@ -93,8 +97,8 @@ function factsOf({ dimensions: said, maxTokens, truncates, batch }: ServedModel,
   return facts.length === 0 ? '' : ` By its server: ${facts.join('; ')}.`;
 }
 
-/** The ids that a server lists, null where it lists none, or why it did not answer. */
-type Served = string[] | null | string;
+/** What a server lists, null where it lists nothing, or why it did not answer. */
+type Served = ListedModels | null | string;
 
 async function ask(server: ModelServer, context: RequestContext): Promise<Served> {
   try {

@@ -7,7 +7,7 @@
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, sentences } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { RUNS } from '../bounds.ts';
@@ -164,7 +164,7 @@ export class Workflows {
       this.#told = '';
     } catch (error) {
       if (!(error instanceof WorkflowFault)) throw error;
-      const told = [error.message, error.hint].filter(Boolean).join(' ');
+      const told = sentences(error.message, error.hint);
       if (told !== this.#told)
         this.#options.log?.(`${told} Runs that wait for it are kept and tried again.`, error.cause);
       this.#told = told;

@@ -5,7 +5,7 @@
  * further behind, or away, is not asked.
  */
 import type { RequestContext } from '../context.ts';
-import { CodedError } from '../errors.ts';
+import { CodedError, sentences } from '../errors.ts';
 import { POSTGRES } from './bounds.ts';
 import { TENANT_ROLE } from './migrations.ts';
 import type { PostgresPool, Statement } from './pool.ts';
@@ -248,5 +248,5 @@ const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 const describe = (error: unknown): string => {
   const { message, extensions } = error as Error & { extensions?: { hint?: string } };
-  return [message, extensions?.hint?.replaceAll('DATABASE_URL', 'DATABASE_REPLICA_URL')].filter(Boolean).join(' ');
+  return sentences(message, extensions?.hint?.replaceAll('DATABASE_URL', 'DATABASE_REPLICA_URL'));
 };

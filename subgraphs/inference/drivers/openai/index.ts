@@ -9,7 +9,7 @@ import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
-import type { InferenceCall, ModelServer } from '../../driver.ts';
+import type { InferenceCall, ListedModels, ModelServer } from '../../driver.ts';
 import type { Body } from './accommodation.ts';
 import { openaiError, refusalError, refusalIn, type Asked } from './errors.ts';
 import { parsed } from './events.ts';
@@ -134,15 +134,15 @@ export class OpenAIServer implements ModelServer {
     return openaiError(error, { model, modelVariable, urlVariable: this.#urlVariable, signal });
   }
 
-  async models(call: InferenceCall): Promise<string[] | undefined> {
+  async models(call: InferenceCall): Promise<ListedModels | undefined> {
     return this.ask(call, { retries: INFERENCE.listRetries }, async ({ client, request }) => {
       try {
-        const ids: string[] = [];
+        const listed: OpenAI.Models.Model[] = [];
         for await (const model of client.models.list(request)) {
-          if (typeof model.id === 'string') ids.push(model.id);
-          if (ids.length === INFERENCE.listedModels) break;
+          if (typeof model.id === 'string') listed.push(model);
+          if (listed.length === INFERENCE.listedModels) break;
         }
-        return ids;
+        return { ids: listed.map(({ id }) => id), anyName: isOnlyOne(listed) };
       } catch (error) {
         if (isNotFound(error)) return undefined; // TEI, for one, serves models without listing them.
         throw error;
@@ -242,3 +242,8 @@ function pauseBefore(error: unknown, attempt: number, longestSeconds: number): n
 }
 
 const isNotFound = (error: unknown): boolean => [404, 405].includes((error as { status?: number }).status ?? 0);
+
+/** Whether these are all that llama.cpp's server has: its one model, named after its file, whatever a request calls it. */
+export function isOnlyOne(entries: readonly { readonly owned_by?: unknown }[]): boolean {
+  return entries.length === 1 && entries[0]!.owned_by === 'llamacpp';
+}

@@ -5,7 +5,7 @@
  */
 import { INFERENCE } from '../../bounds.ts';
 import type { ServedModel } from '../../driver.ts';
-import type { OpenAIServer } from './index.ts';
+import { isOnlyOne, type OpenAIServer } from './index.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -16,7 +16,9 @@ type Fields = Readonly<Record<string, unknown>>;
 export async function askServedModel(server: OpenAIServer, model: string): Promise<ServedModel> {
   const root = server.baseUrl.replace(/\/v\d+$/, '');
   const listed = await server.look(`${server.baseUrl}/models`);
-  const entry = entriesIn(listed).find(({ id }) => id === model || id === `${model}:latest`) ?? {};
+  const entries = entriesIn(listed);
+  const named = entries.find(({ id }) => id === model || id === `${model}:latest`);
+  const entry = named ?? (isOnlyOne(entries) ? entries[0]! : {});
   if (entry.owned_by === 'vllm') return ofVllm(entry);
   if (entry.owned_by === 'infinity') return ofInfinity(entry);
   if (entry.owned_by === 'llamacpp') return ofLlamaCpp(entry, await server.look(`${root}/props`));
