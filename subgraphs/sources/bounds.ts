@@ -146,12 +146,12 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
   jsonParts: {
-    what: 'The most values of JSON, those within others included, that one condition compares with in a MariaDB, a SQLite or a ClickHouse, which compare them one by one.',
+    what: 'The most values of JSON, those within others included, that one condition compares with in a MySQL, a MariaDB, a SQLite or a ClickHouse, which compare them one by one.',
     unit: 'values',
     default: 200,
   },
   jsonPlaces: {
-    what: 'The most keys of a path into JSON of a MariaDB that may be places in lists, such as `0`, or begin with `-`: it looks at each in several ways.',
+    what: 'The most keys of a path into JSON of a MySQL or MariaDB that may be places in lists, such as `0`, or, of a MariaDB, begin with `-`: it looks at each in several ways.',
     unit: 'keys',
     default: 3,
   },
@@ -165,7 +165,7 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     default: 2_500,
   },
   prepared: {
-    what: 'How many statements of one connection to a MariaDB stay prepared.',
+    what: 'How many statements of one connection to a MySQL or MariaDB stay prepared.',
     unit: 'statements',
     default: 100,
   },

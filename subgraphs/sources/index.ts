@@ -30,7 +30,8 @@ const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<Source
   s3: async (options) => (await import('./drivers/s3/index.ts')).createS3Source(options),
   sqlite: async (options) => (await import('./drivers/sqlite/index.ts')).createSqliteSource(options),
   clickhouse: async (options) => (await import('./drivers/clickhouse/index.ts')).createClickhouseSource(options),
-  mariadb: async (options) => (await import('./drivers/mariadb/index.ts')).createMariadbSource(options),
+  mysql: async (options) => (await import('./drivers/mysql/index.ts')).createMysqlSource(options),
+  mariadb: async (options) => (await import('./drivers/mysql/index.ts')).createMariadbSource(options),
 };
 
 export interface SourcesConfig extends BoundValues<typeof SOURCES> {

@@ -124,10 +124,12 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/relational/documents/chunking.ts: CHUNKING',
     'ops/ingest/first-run.ts: CORPUS_VERSION',
   ],
-  "What MariaDB's decimals hold, and how many digits its averages have.": [
+  'What decimals of MySQL and MariaDB hold, and how many digits their averages have.': [
     'subgraphs/sources/drivers/clickhouse/types.ts: DIGITS',
-    'subgraphs/sources/drivers/mariadb/aggregates.ts: DIGITS',
-    'subgraphs/sources/drivers/mariadb/aggregates.ts: digits = 20',
+    'subgraphs/sources/drivers/mysql/aggregates.ts: DIGITS',
+    'subgraphs/sources/drivers/mysql/values.ts: DIGITS',
+    'subgraphs/sources/drivers/mysql/flavours.ts: scale',
+    'subgraphs/sources/drivers/mysql/aggregates.ts: digits = 20',
   ],
   'How SQLite counts time, which decimals have a place in its order, how many digits its numbers keep, and its code of constraints.':
     [
@@ -145,7 +147,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/shared/aggregates/buckets.mjs: HOUR',
     'subgraphs/shared/aggregates/exact-sum.mjs: AVERAGED',
   ],
-  'In steps of how many days a time zone is looked at.': ['subgraphs/sources/drivers/mariadb/zones.ts: STEP'],
+  'In steps of how many days a time zone is looked at.': ['subgraphs/sources/drivers/mysql/zones.ts: STEP'],
   'How many stores follow a document.': ['subgraphs/relational/schema/documents.ts: assumedSize'],
   'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],
   'Weights: what is worth how much.': [

@@ -7,6 +7,7 @@ import { missingPrograms, runClient } from './provision/clients.ts';
 import { clickhouse } from './provision/clickhouse.ts';
 import { mariadb } from './provision/mariadb.ts';
 import { mongodb } from './provision/mongodb.ts';
+import { mysql } from './provision/mysql.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -90,6 +91,13 @@ const SERVICES: readonly Service[] = [
     suites: suitesOf(mariadb),
     port: 3306,
     env: (address, password) => ({ TEST_MARIADB_URL: `mariadb://root:${password}@${address}/` }),
+  },
+  {
+    name: 'mysql',
+    title: mysql.title,
+    suites: suitesOf(mysql),
+    port: 3306,
+    env: (address, password) => ({ TEST_MYSQL_URL: `mysql://root:${password}@${address}/` }),
   },
   {
     name: 'clickhouse',

@@ -43,8 +43,8 @@ describe('on a machine without package clients', () => {
       'neo4j cannot be had here: java and mvn',
       's3 cannot be had here: go ',
       'postgres cannot be had here: python3',
-      'llamacpp cannot be had here: python3',
       'mariadb cannot be had here: mariadbd',
+      'mysql cannot be had here: mysqld',
       'mongodb cannot be had here: go',
       'clickhouse cannot be had here: python3',
     ]) {

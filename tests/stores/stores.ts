@@ -4,6 +4,7 @@ import { llamacpp } from './provision/llamacpp.ts';
 import { mariadb } from './provision/mariadb.ts';
 import { models } from './provision/models.ts';
 import { mongodb } from './provision/mongodb.ts';
+import { mysql } from './provision/mysql.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -24,6 +25,7 @@ export const STORES: readonly Store[] = [
   mongodb,
   postgres,
   mariadb,
+  mysql,
   clickhouse,
   qdrant,
   redis,

@@ -35,6 +35,8 @@ export interface AggregateDialect {
   not?(condition: Sql): Sql;
   /** What makes all rows one group, where there are none too. */
   readonly all: Sql;
+  /** Whether groups are in a table of their own before they are counted and sorted. @default false */
+  readonly apart?: boolean;
 }
 
 /**
@@ -94,6 +96,10 @@ export function aggregateSql(
   const together = keys.length === 0 ? dialect.all : sql` GROUP BY ${sql.join(keys)}`;
   if (at === undefined && limit === 0)
     return sql<AggregateRow>`SELECT count(*) AS total FROM (SELECT count(*) AS n ${from}${together}${condition}) AS s`;
+  const sortedBy = sorting.map((value, index) => sql`${value} AS ${sql.id(`o${index}`)}`);
+  const orderOf = (table: string): Sql => sorted(sorting.map((_, index) => sql.id(table, `o${index}`)));
+  if (at === undefined && dialect.apart === true && counted)
+    return sql<AggregateRow>`SELECT q.*, count(*) OVER () AS total FROM (SELECT ${listed([...selected, ...sortedBy], sql`count(*) AS n`)} ${from}${together}${condition}) AS q${orderOf('q')} LIMIT ${sql.lit(limit)}`;
   if (at === undefined)
     return sql<AggregateRow>`SELECT ${listed([...selected, ...(counted ? [sql`count(*) OVER () AS total`] : [])], sql`count(*) AS n`)} ${from}${together}${condition}${sorted(sorting)} LIMIT ${sql.lit(limit)}`;
   const own = sql.id('r', 'at');
@@ -103,9 +109,9 @@ export function aggregateSql(
   if (limit === 0)
     return sql<AggregateRow>`SELECT s.at AS at, count(*) AS total FROM (SELECT ${own} AS at ${from} GROUP BY ${sql.join([own, ...keys])}${condition}) AS s GROUP BY s.at`;
   // In a table of their own: MariaDB numbers and counts groups that `HAVING` has left out.
-  const grouped = sql`SELECT ${sql.join([sql`${own} AS at`, ...selected, ...sorting.map((value, index) => sql`${value} AS ${sql.id(`o${index}`)}`)])} ${from} GROUP BY ${sql.join([own, ...keys])}${condition}`;
+  const grouped = sql`SELECT ${sql.join([sql`${own} AS at`, ...selected, ...sortedBy])} ${from} GROUP BY ${sql.join([own, ...keys])}${condition}`;
   const within = sql`PARTITION BY s.at`;
-  const numbered = sql`SELECT s.*, row_number() OVER (${within}${sorted(sorting.map((_, index) => sql.id('s', `o${index}`)))}) AS rn${counted ? sql`, count(*) OVER (${within}) AS total` : sql``} FROM (${grouped}) AS s`;
+  const numbered = sql`SELECT s.*, row_number() OVER (${within}${orderOf('s')}) AS rn${counted ? sql`, count(*) OVER (${within}) AS total` : sql``} FROM (${grouped}) AS s`;
   const told = [
     ...['at', ...groups.map((_, index) => `g${index}`), ...measures.map((_, index) => `m${index}`)],
     ...(counted ? ['total'] : []),

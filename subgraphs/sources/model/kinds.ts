@@ -19,6 +19,7 @@ export const KINDS = {
   s3: { schemes: ['s3:', 's3+http:'], schemas: [] },
   sqlite: { schemes: ['sqlite:'], schemas: ['main'], writes: true },
   clickhouse: { schemes: ['clickhouse:', 'clickhouses:'], schemas: [] },
+  mysql: { schemes: ['mysql:'], schemas: [], writes: true },
   mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [], writes: true },
 } as const satisfies Readonly<Record<string, Kind>>;
 

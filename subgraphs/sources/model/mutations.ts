@@ -63,9 +63,9 @@ export function mutationsOf(
   };
 }
 
-/** Types of MariaDB that have no text which makes their values. */
+/** Types of MariaDB and MySQL that have no text which makes their values. */
 const isUnwritten = (native: string): boolean =>
-  /^(geometry|point|linestring|polygon|multi\w+|geometrycollection)$/.test(native);
+  /^((geometry|point|linestring|polygon|multi\w+|geom(etry)?collection)$|vector\()/.test(native);
 
 function isForeignKey(
   { foreignKeys }: CatalogTable,

@@ -18,6 +18,7 @@ const folderName = `llamacpp-debian-unstable-${process.arch}`;
 export const llamacpp: Store = {
   name: 'llamacpp',
   title: "llama.cpp's server with a chat model of one sentence, all-MiniLM-L6-v2, and an untrained ranker",
+  slow: true,
   suites: ['tests/stores/llamacpp.test.ts'],
   limits: [
     { test: 'embed in order, normalised, in several batches', why: 'each serves one model' },

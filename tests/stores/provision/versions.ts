@@ -161,6 +161,9 @@ export const REDIS = { oldest: '7.0.0' } as const;
 /** From Debian likewise. The oldest that has `JSON_TABLE`. */
 export const MARIADB = { oldest: '10.6' } as const;
 
+/** From Debian's unstable suite likewise. The oldest whose collations tell texts apart by code point. */
+export const MYSQL = { oldest: '8.0.17' } as const;
+
 /** From Debian likewise. */
 export const NGINX = { oldest: '1.22' } as const;
 

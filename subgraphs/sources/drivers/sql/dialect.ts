@@ -86,6 +86,11 @@ export interface WritingDialect extends SqlDialect {
   readonly locked?: Sql;
   /** Whether rows are inserted one by one, where values have no `DEFAULT` among them. @default false */
   readonly oneByOne?: boolean;
+  /**
+   * How a row is found again where `INSERT` does not tell what it has made: what the key is that the database gave it, and a statement
+   * that forgets the one before. @default `INSERT` has `RETURNING`
+   */
+  readonly unreturned?: { readonly key: Sql; readonly forget: Sql };
   /** Whether a column is a text of its own, by an index of it. @default as levels of orders compare */
   isText?(ref: Sql, column: RelationColumn, text: string): Sql;
 }

@@ -89,9 +89,11 @@ export async function write(
 async function inserted(run: Run, at: Writing, rows: readonly Values[], key: readonly string[]): Promise<Key[]> {
   const parts = at.oneByOne ? rows.map((row) => [row]) : [rows];
   const made: Record<string, unknown>[] = [];
-  for (const part of parts) made.push(...(await run(at.insert(part, key))));
+  for (const part of parts) made.push(...(await at.inserted(run, part, key)));
   if (made.length < rows.length)
-    throw conflict('A row was not inserted.', { hint: 'A trigger or a policy of the database may keep it out.' });
+    throw conflict('A row was not inserted.', {
+      hint: `A trigger or a policy of the database may keep it out${at.returns ? '' : ', or it makes the key itself: give it'}.`,
+    });
   return made.map((row) => key.map((_, index) => row[`k${index}`] as string));
 }
 
@@ -145,7 +147,12 @@ class Writing {
   }
 
   get oneByOne(): boolean {
-    return this.#dialect.oneByOne === true;
+    return this.#dialect.oneByOne === true || !this.returns;
+  }
+
+  /** Whether `INSERT` tells the keys of what it has made. */
+  get returns(): boolean {
+    return this.#dialect.unreturned === undefined;
   }
 
   missing(key: readonly string[], texts: Key): Error {
@@ -153,7 +160,27 @@ class Writing {
     return new CodedError('NOT_FOUND', `There is no row with ${said}.`);
   }
 
-  insert(rows: readonly Values[], key: readonly string[]): SqlStatement {
+  /** Inserts rows, and tells their keys: `k0`, `k1` … */
+  async inserted(run: Run, rows: readonly Values[], key: readonly string[]): Promise<Record<string, unknown>[]> {
+    const { unreturned } = this.#dialect;
+    const returned = key.map((field, index) =>
+      named(this.#dialect.textOf(this.#ref(field), this.#column(field)), `k${index}`),
+    );
+    if (unreturned === undefined) return await run(this.#insert(rows, sql` RETURNING ${sql.join(returned)}`));
+    await run(compiled(this.#dialect, unreturned.forget));
+    await run(this.#insert(rows, sql``));
+    const found = key.map((field) => {
+      const value = rows[0]![field];
+      if (value !== undefined) return this.#is([field], textsOf(rows[0]!, [field]));
+      return sql`${this.#ref(field)} = ${unreturned.key}`;
+    });
+    const conditions = [...this.#own(), ...found];
+    return await run(
+      compiled(this.#dialect, sql`SELECT ${sql.join(returned)} FROM ${this.#table}${whereSql(conditions)}`),
+    );
+  }
+
+  #insert(rows: readonly Values[], told: Sql): SqlStatement {
     const { tenant, columns } = this.#relation;
     const fields = Object.keys(columns).filter((field) => rows.some((row) => row[field] !== undefined));
     const names = [...(tenant === undefined ? [] : [tenant]), ...fields.map((field) => this.#column(field))];
@@ -164,14 +191,11 @@ class Writing {
       );
       return sql`(${sql.join([...own, ...given])})`;
     });
-    const returned = key.map((field, index) =>
-      named(this.#dialect.textOf(this.#ref(field), this.#column(field)), `k${index}`),
-    );
     const into =
       names.length === 0
         ? this.#dialect.nothing
         : sql`(${sql.join(names.map(({ name }) => sql.id(name)))}) VALUES ${sql.join(values)}`;
-    return compiled(this.#dialect, sql`INSERT INTO ${this.#table} ${into} RETURNING ${sql.join(returned)}`);
+    return compiled(this.#dialect, sql`INSERT INTO ${this.#table} ${into}${told}`);
   }
 
   update(changes: Values, by: readonly string[], texts: Key): SqlStatement {

@@ -1,5 +1,6 @@
-/** What a MariaDB says of itself: `information_schema`, which has what the user may see. */
+/** What a MariaDB or a MySQL says of itself: `information_schema`, which has what the user may see. */
 import { grouped } from '#subgraphs/shared/grouped.ts';
+import type { Flavour } from './flavours.ts';
 import type { Catalog, CatalogColumn, CatalogForeignKey, CatalogTable, ValueKind } from '../../driver.ts';
 
 /** Runs one statement. */
@@ -13,7 +14,7 @@ const TABLES = `
 const COLUMNS = `
   SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS "table", COLUMN_NAME AS name, IS_NULLABLE AS nullable, DATA_TYPE AS type, COLUMN_TYPE AS native,
          CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, COLUMN_COMMENT AS comment,
-         COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default", EXTRA LIKE '%GENERATED%' AS generated
+         COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default", EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' AS "generated"
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?) AND PRIVILEGES LIKE '%select%' ORDER BY 1, 2, ORDINAL_POSITION`;
 
 // An index over beginnings of texts says nothing of the whole ones.
@@ -68,7 +69,7 @@ type Row = Record<string, string | number | null>;
 const ofTable = ({ schema, table }: Row): string => `${schema}.${table}`;
 
 /** Reads the tables of `schemas` that the user may read. */
-export async function introspect(query: Query, schemas: readonly string[]): Promise<Catalog> {
+export async function introspect(query: Query, schemas: readonly string[], flavour: Flavour): Promise<Catalog> {
   const marks = schemas.map(() => '?').join(', ');
   const read = (text: string): Promise<Row[]> => query(text.replace('(?)', `(${marks})`).replaceAll('"', '`'), schemas);
   const tables = await read(TABLES);
@@ -76,7 +77,7 @@ export async function introspect(query: Query, schemas: readonly string[]): Prom
   const uniques = grouped(await read(UNIQUES), ofTable);
   const foreignKeys = grouped(await read(FOREIGN_KEYS), ofTable);
   const json = new Set(
-    (await read(JSON_CHECKS)).map(
+    (flavour.textualJson ? await read(JSON_CHECKS) : []).map(
       (row) => `${ofTable(row)}.${/^json_valid\(`(.*)`\)$/.exec(String(row['clause']))?.[1]}`,
     ),
   );

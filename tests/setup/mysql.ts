@@ -1,9 +1,11 @@
-/** Databases of their own on the MariaDB that tests are given (TEST_MARIADB_URL); `npm run test:stores` starts one. */
+/** Databases of their own on the MariaDB and the MySQL that tests are given (TEST_MARIADB_URL, TEST_MYSQL_URL); `npm run test:stores` starts them. */
 import { readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Connection } from 'mysql2/promise';
 
-export interface MariadbDatabase extends AsyncDisposable {
+export const URLS = { mariadb: process.env['TEST_MARIADB_URL'], mysql: process.env['TEST_MYSQL_URL'] };
+
+export interface MysqlDatabase extends AsyncDisposable {
   readonly url: string;
   readonly name: string;
   /** A connection of whoever may do all. */
@@ -11,8 +13,8 @@ export interface MariadbDatabase extends AsyncDisposable {
 }
 
 /** @param fixture a file of tests/contract/fixtures/sources that makes its tables. @default it is empty */
-export async function createMariadbDatabase(fixture?: string): Promise<MariadbDatabase> {
-  const url = new URL(process.env['TEST_MARIADB_URL']!);
+export async function createMysqlDatabase(kind: keyof typeof URLS, fixture?: string): Promise<MysqlDatabase> {
+  const url = new URL(URLS[kind]!);
   const name = `t_${randomBytes(6).toString('hex')}`;
   const client = await createConnection({
     host: url.hostname,

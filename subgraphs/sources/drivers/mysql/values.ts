@@ -1,7 +1,8 @@
-/** How values go into MariaDB and come out of it: exactly, and in the forms that the API's scalars have. */
+/** How values go into MariaDB and MySQL and come out of them: exactly, and in the forms that the API's scalars have. */
 import { unreadableValue } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
+import type { Flavour } from './flavours.ts';
 import { unfit, writtenOut } from '../sql/values.ts';
 
 /** A parameter's text, and what it is cast to; without a cast it is a text of the column's collation. */
@@ -11,11 +12,11 @@ export interface Parameter {
 }
 
 const [LEAST, MOST, MOST_UNSIGNED] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 64n - 1n];
-/** Of `decimal`: digits in all, and those behind the point. */
-const [DIGITS, SCALE] = [65, 38];
+/** Of `decimal`: digits in all. */
+const DIGITS = 65;
 
-/** @throws CodedError `BAD_USER_INPUT` for what MariaDB would make another value of, or null */
-export function parameterOf(value: unknown, { kind, native }: RelationColumn): Parameter {
+/** @throws CodedError `BAD_USER_INPUT` for what the database would make another value of, or null */
+export function parameterOf(value: unknown, { kind, native }: RelationColumn, { scale }: Flavour): Parameter {
   const text = value === true ? '1' : value === false ? '0' : String(value);
   switch (kind) {
     case 'boolean':
@@ -30,7 +31,7 @@ export function parameterOf(value: unknown, { kind, native }: RelationColumn): P
     case 'decimal': {
       const plain = writtenOut(text);
       const [whole, fraction = ''] = plain.replace('-', '').split('.');
-      if (fraction.length > SCALE || whole!.length + fraction.length > DIGITS) throw unfit();
+      if (fraction.length > scale || whole!.length + fraction.length > DIGITS) throw unfit();
       return { text: plain, cast: `DECIMAL(${DIGITS}, ${fraction.length})` };
     }
     case 'float': {
@@ -59,7 +60,7 @@ export function parameterOf(value: unknown, { kind, native }: RelationColumn): P
   }
 }
 
-/** A day of the calendar with what stands behind it; `0000-00-00` and what lacks a day or a month are MariaDB's own. */
+/** A day of the calendar with what stands behind it; `0000-00-00` and what lacks a day or a month are the database's own. */
 function checked(text: string, form: RegExp): string {
   const [, day, time] = form.exec(text) ?? [];
   if (day === undefined) throw unfit();

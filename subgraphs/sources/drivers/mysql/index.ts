@@ -1,4 +1,4 @@
-/** MariaDB as a source: the database of the URL, or those that the file names. */
+/** MariaDB and MySQL as sources: the database of the URL, or those that the file names. */
 import { readFileSync } from 'node:fs';
 import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
@@ -7,14 +7,20 @@ import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource } from '../sql/source.ts';
 import type { SqlStatement } from '../sql/dialect.ts';
-import { mariadbDialect } from './dialect.ts';
+import { mysqlDialect } from './dialect.ts';
+import { MARIADB, MYSQL, type Flavour } from './flavours.ts';
 import { introspect } from './introspect.ts';
 
 /** @throws CodedError `STORE_UNAVAILABLE` for what is no such URL */
-export async function createMariadbSource(options: SourceOptions): Promise<SourceDriver> {
+export const createMariadbSource = (options: SourceOptions): Promise<SourceDriver> => open(options, MARIADB);
+
+/** @throws CodedError `STORE_UNAVAILABLE` for what is no such URL */
+export const createMysqlSource = (options: SourceOptions): Promise<SourceDriver> => open(options, MYSQL);
+
+async function open(options: SourceOptions, flavour: Flavour): Promise<SourceDriver> {
   const { name } = options;
-  const connections = new MariadbConnections(options);
-  return createSqlSource(name, mariadbDialect, {
+  const connections = new Connections(options, flavour);
+  return createSqlSource(name, mysqlDialect(flavour), {
     async introspect(schemas) {
       const read = schemas.length > 0 ? schemas : [connections.database];
       return await connections.lend(
@@ -22,17 +28,18 @@ export async function createMariadbSource(options: SourceOptions): Promise<Sourc
           await introspect(
             async (sql, parameters) => (await run({ sql, parameters })) as Record<string, string | number | null>[],
             read,
+            flavour,
           ),
       );
     },
     async read({ signal, statements }, statement) {
       if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
-      return await connections.lend(async (run) => await statements.timed('mariadb', () => run(statement)));
+      return await connections.lend(async (run) => await statements.timed(flavour.kind, () => run(statement)));
     },
     async write({ signal, statements }, work) {
       if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
       return await connections.transact(
-        async (run) => await work(async (statement) => await statements.timed('mariadb', () => run(statement))),
+        async (run) => await work(async (statement) => await statements.timed(flavour.kind, () => run(statement))),
       );
     },
     probe: async () => await connections.lend(async (run) => await run({ sql: 'SELECT 1', parameters: [] })),
@@ -42,15 +49,17 @@ export async function createMariadbSource(options: SourceOptions): Promise<Sourc
 
 type Run = (statement: SqlStatement) => Promise<Record<string, unknown>[]>;
 
-class MariadbConnections {
+class Connections {
   readonly #options: SourceOptions;
+  readonly #flavour: Flavour;
   /** Connections that have their settings. */
   readonly #ready = new WeakSet<object>();
   #opened: { readonly url: string; readonly pool: Pool } | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: SourceOptions) {
+  constructor(options: SourceOptions, flavour: Flavour) {
     this.#options = options;
+    this.#flavour = flavour;
   }
 
   /** That which the URL names. @throws CodedError where it names none */
@@ -114,13 +123,10 @@ class MariadbConnections {
     if (this.#ready.has(wire)) return connection;
     try {
       const [[found]] = (await connection.query('SELECT VERSION() AS version')) as unknown as [[{ version: string }]];
-      if (!/mariadb/i.test(found.version))
-        throw new CodedError('STORE_UNAVAILABLE', `The source ${this.#options.name} is MySQL ${found.version}.`, {
-          hint: 'The kind mariadb reads MariaDB 10.6 and later alone.',
-        });
+      this.#check(found.version);
       // What values look like, and that nothing is written, whatever the server or the user says otherwise.
       await connection.query(
-        `SET SESSION sql_mode = '', time_zone = '+00:00', max_statement_time = ${statementTimeoutMs / 1_000}, lock_wait_timeout = ${Math.ceil(statementTimeoutMs / 1_000)}, group_concat_max_len = 1048576`,
+        `SET SESSION sql_mode = '', time_zone = '+00:00', ${this.#flavour.limited(statementTimeoutMs, statementTimeoutMs / 1_000)}, lock_wait_timeout = ${Math.ceil(statementTimeoutMs / 1_000)}, group_concat_max_len = 1048576`,
       );
       await connection.query('SET SESSION TRANSACTION READ ONLY');
     } catch (error) {
@@ -129,6 +135,23 @@ class MariadbConnections {
     }
     this.#ready.add(wire);
     return connection;
+  }
+
+  /** @throws CodedError where the server is of the other kind, or too old */
+  #check(version: string): void {
+    const { name } = this.#options;
+    const { kind, title, oldest, isOne } = this.#flavour;
+    const other = kind === 'mysql' ? MARIADB : MYSQL;
+    if (!isOne(version))
+      throw new CodedError('STORE_UNAVAILABLE', `The source ${name} is ${other.title} ${version}.`, {
+        hint: `Say \`kind: ${other.kind}\` in the file of SOURCES, and begin its URL with ${other.kind}://.`,
+      });
+    const [own, least] = [version, oldest].map((text) => text.split('.').map((part) => parseInt(part, 10) || 0));
+    const at = least!.findIndex((part, index) => part !== own![index]);
+    if (at >= 0 && (own![at] ?? 0) < least![at]!)
+      throw new CodedError('STORE_UNAVAILABLE', `The source ${name} is ${title} ${version}.`, {
+        hint: `The kind ${kind} reads ${title} ${oldest} and later.`,
+      });
   }
 
   /** One whose password was changed is made anew. */
@@ -182,7 +205,7 @@ class MariadbConnections {
       // The URL may hold a password: its words are the cause's alone.
       throw new CodedError('STORE_UNAVAILABLE', `The URL of the source ${name} cannot be read.`, {
         cause,
-        hint: `Set ${variable} to one such as mariadb://reader:…@db.example:3306/shop?sslmode=verify-full&sslrootcert=ca.pem.`,
+        hint: `Set ${variable} to one such as ${this.#flavour.kind}://reader:…@db.example:3306/shop?sslmode=verify-full&sslrootcert=ca.pem.`,
       });
     }
   }
@@ -191,22 +214,25 @@ class MariadbConnections {
     if (error instanceof CodedError) return error;
     const { name, variable } = this.#options;
     const store = `The source ${name}`;
+    const { title } = this.#flavour;
     const { errno, code, sqlMessage = '' } = error as { errno?: number; code?: string; sqlMessage?: string };
     const unavailable = (hint: string): CodedError => storeUnavailable(store, error, hint);
     switch (errno) {
       case 1044:
       case 1045:
       case 1698:
-        return unavailable(`MariaDB refused the user or password: check ${variable}.`);
+        return unavailable(`${title} refused the user or password: check ${variable}.`);
       case 1049:
         return unavailable(`The database in ${variable} does not exist: create it, or name another.`);
       case 1040:
       case 1203:
-        return unavailable('MariaDB has no free connection: raise max_connections or lower SOURCES_POOL_SIZE.');
+        return unavailable(`${title} has no free connection: raise max_connections or lower SOURCES_POOL_SIZE.`);
       case 1205:
       case 1317:
       case 1969:
-        return storeTimeout(store, error, 'Ask for less; if everything is slow, check the MariaDB server.');
+      case 3024:
+      case 3699:
+        return storeTimeout(store, error, `Ask for less; if everything is slow, check the ${title} server.`);
       case 1054:
       case 1146:
       case 1356:
@@ -233,6 +259,7 @@ class MariadbConnections {
           hint: 'Look at what its foreign keys name.',
           extensions: { violates: 'FOREIGN_KEY' },
         });
+      case 3819:
       case 4025:
         return badUserInput('The database refuses the values by one of its rules.', {
           cause: error,
@@ -271,9 +298,10 @@ class MariadbConnections {
       case 1292:
       case 1366:
       case 1390:
+      case 3988:
         return badUserInput(
           errno === 1390
-            ? 'The filter has more values than MariaDB takes.'
+            ? `The filter has more values than ${title} takes.`
             : 'A value is none that its column can hold.',
           { cause: error },
         );
@@ -284,9 +312,9 @@ class MariadbConnections {
             error,
             code === WAITED
               ? 'All connections are in use: raise SOURCES_POOL_SIZE, or ask for less at once.'
-              : 'The MariaDB server does not answer.',
+              : `The ${title} server does not answer.`,
           );
-        if (isOfConnection(error)) return unavailable(`Check that MariaDB runs at the host and port of ${variable}.`);
+        if (isOfConnection(error)) return unavailable(`Check that ${title} runs at the host and port of ${variable}.`);
         // A view that divides by zero: whoever asks is not to blame. Its words may have what rows hold.
         return new CodedError('STORE_UNAVAILABLE', `${store} failed to answer (error ${errno ?? code}).`, {
           cause: error,

@@ -1,4 +1,4 @@
-/** MariaDB's part of aggregates. Texts are grouped and sorted by code point; percentiles are found by numbering rows. */
+/** The part of aggregates that MariaDB and MySQL have. Texts are grouped and sorted by code point; percentiles are found by numbering rows. */
 import { sql } from 'kysely';
 import type { Grouping, Measure, TimeBucket } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
@@ -7,6 +7,7 @@ import { NumberedPercentiles } from '#subgraphs/shared/sql/percentiles.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql } from '../sql/dialect.ts';
 import { measuredAs } from '../sql/measured.ts';
+import type { Flavour } from './flavours.ts';
 import { aheadOfUtc } from './zones.ts';
 
 interface Aggregated {
@@ -16,6 +17,7 @@ interface Aggregated {
 
 /** How the dialect has columns. */
 interface Columns {
+  readonly flavour: Flavour;
   /** What has a text. */
   readonly plain: (ref: Sql, column: RelationColumn) => Sql;
   readonly condition: (ref: Sql, column: RelationColumn, condition: LeafCondition) => Sql;
@@ -27,8 +29,8 @@ interface Columns {
 const [AVERAGED, AVERAGED_DIGITS] = [16, 30];
 const DIGITS = 65;
 
-export const mariadbAggregates =
-  ({ plain, condition, listed }: Columns) =>
+export const mysqlAggregates =
+  ({ flavour, plain, condition, listed }: Columns) =>
   (columnOf: (field: string) => Aggregated): AggregateDialect => {
     const valueOf = (field: string): Sql => {
       const { ref, column } = columnOf(field);
@@ -39,7 +41,7 @@ export const mariadbAggregates =
         case 'enum':
         case 'other':
           // By code point, spaces at their ends too.
-          return sql`CONVERT(${plain(ref, column)} USING utf8mb4) COLLATE utf8mb4_nopad_bin`;
+          return sql`CONVERT(${plain(ref, column)} USING utf8mb4) COLLATE ${sql.raw(flavour.byCodePoint)}`;
         default:
           return plain(ref, column);
       }
@@ -49,7 +51,7 @@ export const mariadbAggregates =
       kind === 'boolean' || kind === 'float' || kind === 'int' ? value : asText(value);
     const percentiles = new NumberedPercentiles();
     return {
-      key: (group) => keySql(columnOf(group.column), group, valueOf(group.column)),
+      key: (group) => keySql(columnOf(group.column), group, valueOf(group.column), flavour),
       measured: valueOf,
       beside: (measures, keys) => percentiles.beside(measures, keys, valueOf),
       readKey(group, key) {
@@ -94,6 +96,7 @@ export const mariadbAggregates =
         return sql`${value} IS NULL ${way}, ${sorting} ${way}`;
       },
       all: sql``,
+      apart: flavour.groupsApart,
     };
   };
 
@@ -125,17 +128,17 @@ const BEGINS: Readonly<Record<TimeBucket, (at: Sql) => Sql>> = {
   YEAR: (at) => sql`DATE_FORMAT(${at}, '%Y-01-01')`,
 };
 
-function keySql({ ref, column }: Aggregated, group: Grouping, value: Sql): Sql {
+function keySql({ ref, column }: Aggregated, group: Grouping, value: Sql, { title, scale: most }: Flavour): Sql {
   switch (group.kind) {
     case 'value':
       return value;
     case 'path':
-      throw new Error('Aggregates of MariaDB know no JSON.');
+      throw new Error(`Aggregates of ${title} know no JSON.`);
     case 'width': {
       const scale = Math.max(scaleOf(column), (group.width.split('.')[1] ?? '').length);
       if (column.kind === 'float')
         return sql`(FLOOR(${value} / CAST(${group.width} AS DOUBLE)) * CAST(${group.width} AS DOUBLE))`;
-      const type = sql`DECIMAL(${sql.lit(DIGITS)}, ${sql.lit(Math.min(scale, 38))})`;
+      const type = sql`DECIMAL(${sql.lit(DIGITS)}, ${sql.lit(Math.min(scale, most))})`;
       const [number, width] = [sql`CAST(${value} AS ${type})`, sql`CAST(${group.width} AS ${type})`];
       return sql`(${number} - MOD(MOD(${number}, ${width}) + ${width}, ${width}))`;
     }
