@@ -53,6 +53,8 @@ export function describeMysqlValues(kind: Kind, createSource: (options: SourceOp
       INSERT INTO numbered VALUES (1, 0), (2, 7);
       CREATE TABLE ${'`a``b"c\'; DROP TABLE codes; --`'} (${'`k``"\'`'} int PRIMARY KEY, tenant_id varchar(50) NOT NULL, ${'`通り``? x`'} text);
       INSERT INTO ${'`a``b"c\'; DROP TABLE codes; --`'} VALUES (1, 'acme', 'x');
+      CREATE TABLE marks (id int PRIMARY KEY, tenant_id varchar(50) NOT NULL, mark enum('new 🆕', 'old') CHARACTER SET utf8mb4);
+      INSERT INTO marks VALUES (1, 'acme', 'new 🆕'), (2, 'acme', 'old');
       CREATE VIEW broken AS SELECT (SELECT id FROM odd) AS q;
       CREATE VIEW slow AS SELECT count(*) AS z FROM ${['a', 'b', 'c', 'd', 'e'].map((name) => `information_schema.COLLATIONS AS ${name}`).join(', ')}`);
     driver = await open(database.url);
@@ -93,6 +95,11 @@ export function describeMysqlValues(kind: Kind, createSource: (options: SourceOp
         twice: 8589934590,
       },
     ]);
+  });
+
+  test('an enum with a character that the catalog cannot tell is read as texts', async () => {
+    const source = '{ marks(where: { mark: { contains: "new" } }) { nodes { mark } } all: marks { totalCount } }';
+    expect(await ask(source)).toEqual({ data: { marks: { nodes: [{ mark: 'new 🆕' }] }, all: { totalCount: 2 } } });
   });
 
   test('every kind of value is compared', async () => {

@@ -154,6 +154,8 @@ function kindOf({ type, native }: Row, isJson: boolean): ValueKind {
   if (isJson) return 'json';
   if (native === 'tinyint(1)' || native === 'bit(1)') return 'boolean';
   if (type === 'int' && String(native).includes('unsigned')) return 'bigint';
+  // MySQL tells its types in three bytes a character: what stands for others may be any.
+  if (type === 'enum' && String(native).includes('?')) return 'other';
   return VALUES[String(type)] ?? 'other';
 }
 
