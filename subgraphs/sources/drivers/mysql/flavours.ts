@@ -11,6 +11,8 @@ export interface Flavour {
   isOne(version: string): boolean;
   /** What a session is set to so that a statement ends in so many milliseconds, which are so many seconds. */
   limited(ms: number, seconds: number): string;
+  /** The `sql_mode` of transactions that write. */
+  readonly writing: string;
   /** A collation that tells all texts apart, by code point, spaces at their ends too. */
   readonly byCodePoint: string;
   /** How many digits a decimal may have behind the point. */
@@ -44,6 +46,7 @@ export const MARIADB: Flavour = {
   oldest: '10.6',
   isOne: (version) => /mariadb/i.test(version),
   limited: (_ms, seconds) => `max_statement_time = ${seconds}`,
+  writing: 'STRICT_ALL_TABLES',
   byCodePoint: 'utf8mb4_nopad_bin',
   scale: 38,
   jsonTypes: JSON_TYPES,
@@ -61,6 +64,8 @@ export const MYSQL: Flavour = {
   isOne: (version) => !/mariadb/i.test(version),
   // Of statements that read; those that write wait for locks no longer than `innodb_lock_wait_timeout`.
   limited: (ms, seconds) => `max_execution_time = ${ms}, innodb_lock_wait_timeout = ${Math.ceil(seconds)}`,
+  // A key of 0 is one, so that the row is found again by what was said.
+  writing: 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO',
   byCodePoint: 'utf8mb4_0900_bin',
   scale: 30,
   jsonTypes: {

@@ -99,7 +99,7 @@ class Connections {
   async transact<T>(work: (run: Run) => Promise<T>): Promise<T> {
     return await this.lend(async (run, connection) => {
       try {
-        await connection.query(`SET SESSION sql_mode = 'STRICT_ALL_TABLES'`);
+        await connection.query(`SET SESSION sql_mode = '${this.#flavour.writing}'`);
         await connection.query('START TRANSACTION READ WRITE');
         const result = await work(run);
         await connection.query('COMMIT');
@@ -282,6 +282,7 @@ class Connections {
         return conflict('Others are changing the same rows.', { cause: error, hint: 'Try again.' });
       case 1290:
       case 1792:
+      case 1836:
         return new CodedError('STORE_UNAVAILABLE', `${store} accepts no changes: it is read only.`, {
           cause: error,
           hint: `Let ${variable} lead to the primary server, or take \`mutations\` out of the file of SOURCES.`,
@@ -298,6 +299,7 @@ class Connections {
       case 1292:
       case 1366:
       case 1390:
+      case 3140:
       case 3988:
         return badUserInput(
           errno === 1390

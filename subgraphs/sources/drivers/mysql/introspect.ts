@@ -17,7 +17,7 @@ const COLUMNS = `
          COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default", EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' AS "generated"
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?) AND PRIVILEGES LIKE '%select%' ORDER BY 1, 2, ORDINAL_POSITION`;
 
-// An index over beginnings of texts says nothing of the whole ones.
+// An index over beginnings of texts says nothing of the whole ones; one over an expression has no column.
 const UNIQUES = `
   SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS "table", INDEX_NAME AS name, COLUMN_NAME AS "column", SUB_PART AS part
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA IN (?) AND NON_UNIQUE = 0 ORDER BY 1, 2, INDEX_NAME <> 'PRIMARY', 3, SEQ_IN_INDEX`;
@@ -116,7 +116,9 @@ export async function introspect(query: Query, schemas: readonly string[], flavo
       const names = new Set(own.map(({ name }) => name));
       const nullable = new Set(own.filter((column) => column.nullable).map(({ name }) => name));
       const sets = [...grouped(uniques.get(id) ?? [], ({ name }) => String(name)).values()]
-        .filter((parts) => parts.every(({ part, column }) => part === null && names.has(String(column))))
+        .filter((parts) =>
+          parts.every(({ part, column }) => part === null && column !== null && names.has(String(column))),
+        )
         .map((parts) => parts.map(({ column }) => String(column)));
       const key = sets.find((set) => set.every((column) => !nullable.has(column)));
       const isView = row['kind'] === 'VIEW';
