@@ -205,8 +205,9 @@ export interface Config {
           readonly apiKey: string | undefined;
         }
       | undefined;
-    /** The queue on which workers are told of runs to claim; `undefined` when there is none. */
+    /** The queue on which workers are told of runs to claim; at most one of both is there. */
     readonly dramatiq: { readonly url: string; readonly queue: string; readonly actor: string } | undefined;
+    readonly bullmq: { readonly url: string; readonly queue: string; readonly prefix: string } | undefined;
   };
   /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
@@ -469,6 +470,10 @@ function build(
         env.AMQP_URL === undefined
           ? undefined
           : { url: env.AMQP_URL, queue: env.DRAMATIQ_QUEUE, actor: env.DRAMATIQ_ACTOR },
+      bullmq:
+        env.BULLMQ_URL === undefined
+          ? undefined
+          : { url: env.BULLMQ_URL, queue: env.BULLMQ_QUEUE, prefix: env.BULLMQ_PREFIX },
     },
     subgraphUrls,
     remoteSubgraphs,

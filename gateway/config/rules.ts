@@ -102,6 +102,8 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
     faults.push(
       `${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`,
     );
+  if (isSet('AMQP_URL') && isSet('BULLMQ_URL'))
+    faults.push('BULLMQ_URL cannot be set beside AMQP_URL: a run is announced on one queue.');
   if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
     faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
   if (value('PERSISTED_OPERATIONS')?.length === 0) {

@@ -18,7 +18,7 @@ const OF_OTHERS = new Set(['REDIS_URI', 'DATABASE_URI', 'OTEL_BLRP_SCHEDULE_DELA
 /** Whose names other programs read many more of: a word more, or less, in such a name is no mistake. */
 const SHARED_WORDS = new Set(
   ['DATABASE', 'POSTGRES', 'REDIS', 'S3', 'NEO4J', 'QDRANT', 'OPENAI', 'OTEL', 'TEMPORAL', 'EMBEDDING', 'LOG'].concat(
-    ['AMQP', 'DRAMATIQ', 'PGVECTOR', 'API_KEY'], // Another program's, where `API_KEYS` is set: it is none of `API_KEY_DAYS` then.
+    ['AMQP', 'DRAMATIQ', 'BULLMQ', 'PGVECTOR', 'API_KEY'], // Another program's, where `API_KEYS` is set: it is none of `API_KEY_DAYS` then.
   ),
 );
 

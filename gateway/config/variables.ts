@@ -777,6 +777,24 @@ export const Variables = z.object({
     "The queue of those messages; Dramatiq's `.DQ` and `.XQ` belong to it.",
   ),
   DRAMATIQ_ACTOR: withDefault(text, 'runs', 'answer_run', 'The name of the actor that takes them.'),
+  BULLMQ_URL: optional(
+    url('redis', 'rediss'),
+    'runs',
+    'Redis, such as `rediss://user:password@jobs:6379/0`: workers of BullMQ are told there of runs to claim (`claimRun`), instead of by `AMQP_URL` (docs/stacks/queues.md). It should evict nothing (`noeviction`).',
+    { secret, absent: 'workers ask for runs themselves' },
+  ),
+  BULLMQ_QUEUE: withDefault(
+    queueName,
+    'runs',
+    'tributary-runs',
+    'The queue of those jobs, which are called `answer_run`.',
+  ),
+  BULLMQ_PREFIX: withDefault(
+    text.regex(/^[a-zA-Z0-9._{}-]+$/, 'must have letters, digits and `._{}-` only'),
+    'runs',
+    'bull',
+    "What the names of the queue's keys begin with; its workers must have the same.",
+  ),
 
   SUPERGRAPH: withDefault(
     text,

@@ -138,7 +138,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   runs: async ({ config, postgres, log, telemetry, asked }, { archiveSink, agentLookup }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    const { retention, dispatch, temporal, dramatiq } = config.runs;
+    const { retention, dispatch, temporal, dramatiq, bullmq } = config.runs;
     return createRuns(
       {
         ...config.bounds.runs,
@@ -147,6 +147,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         dispatch,
         temporal,
         dramatiq: dramatiq && { ...dramatiq, url: current(config, 'AMQP_URL')! },
+        bullmq: bullmq && { ...bullmq, url: current(config, 'BULLMQ_URL')! },
       },
       { postgres, archiveSink, agents: agentLookup, asked, lag: telemetry?.lag, log: logTo(log, 'runs') },
     );

@@ -139,6 +139,17 @@ export function checksOf(config: Config, isEmbedded: boolean, log: Logger, endin
         return { health: [await queue.health()] };
       },
     },
+    runs.bullmq !== undefined && {
+      store: 'bullmq',
+      what: `BullMQ on Redis at ${where(runs.bullmq.url)}, queue ${runs.bullmq.queue}`,
+      look: async () => {
+        const { besideTheLog } = await import('#subgraphs/runs/index.ts');
+        const url = () => config.current.value('BULLMQ_URL');
+        const queue = await besideTheLog.bullmq({ ...runs.bullmq!, url });
+        endings.add(() => queue.close());
+        return { health: [await queue.health()] };
+      },
+    },
     runs.dispatch !== undefined && {
       store: 'webhooks',
       what: `hosts of DISPATCH_ALLOWED_HOSTS`,

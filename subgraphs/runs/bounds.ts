@@ -115,7 +115,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     max: 25_000,
   },
   announceAgainMs: {
-    what: 'When a run that nobody claims is announced on the queue (`AMQP_URL`) the second time; then whenever it has waited as long again.',
+    what: 'When a run that nobody claims is announced on the queue (`AMQP_URL`, `BULLMQ_URL`) the second time; then whenever it has waited as long again.',
     unit: 'ms',
     default: 300_000,
     variable: 'ANNOUNCE_AGAIN_MS',
@@ -127,6 +127,14 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'ms',
     default: 10_000,
     variable: 'AMQP_TIMEOUT_MS',
+    min: 100,
+    max: 25_000,
+  },
+  bullmqTimeoutMs: {
+    what: 'The longest time to connect to the Redis of `BULLMQ_URL`, and for it to take a job.',
+    unit: 'ms',
+    default: 10_000,
+    variable: 'BULLMQ_TIMEOUT_MS',
     min: 100,
     max: 25_000,
   },
@@ -328,6 +336,16 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     what: 'The longest time between two announcements of a run that nobody claims, where `ANNOUNCE_AGAIN_MS` is not more.',
     unit: 'ms',
     default: 6 * 3_600_000,
+  },
+  bullmqAttempts: {
+    what: 'How often BullMQ gives a job to workers that fail. What comes to nothing is announced again all the same.',
+    unit: 'attempts',
+    default: 3,
+  },
+  bullmqFailedKept: {
+    what: 'How many jobs that have failed for good BullMQ keeps for somebody to look at; of others none is kept.',
+    unit: 'jobs',
+    default: 1_000,
   },
   dramatiqDeadMs: {
     what: "How long Dramatiq's queue of dead messages (`.XQ`) keeps them, where this server declares it; Dramatiq's own default.",

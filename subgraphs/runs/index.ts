@@ -15,6 +15,7 @@ import { addPartitions, postgresRetention } from './drivers/postgres/retention.t
 import { postgresExhausted } from './drivers/postgres/leases.ts';
 import { postgresWorkflows } from './drivers/postgres/workflows.ts';
 import { postgresDriver } from './drivers/postgres/index.ts';
+import type { BullmqOptions } from './drivers/bullmq/index.ts';
 import type { DramatiqOptions } from './drivers/rabbitmq/index.ts';
 import type { TemporalOptions } from './drivers/temporal/index.ts';
 import { LeaseSweep } from './leases/sweep.ts';
@@ -41,6 +42,8 @@ export interface RunsConfig extends RunsBounds {
   temporal?: TemporalOptions;
   /** The queue on which workers are told of runs to claim. @default none */
   dramatiq?: DramatiqOptions | undefined;
+  /** The same, of BullMQ; not beside `dramatiq`. @default none */
+  bullmq?: BullmqOptions | undefined;
 }
 
 export interface RunsDeps {
@@ -62,7 +65,7 @@ export interface RunsDeps {
  * Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`.
  */
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
-  const { redisUrl, retention: rules, dispatch: receivers, temporal, dramatiq, ...bounds } = config;
+  const { redisUrl, retention: rules, dispatch: receivers, temporal, dramatiq, bullmq, ...bounds } = config;
   const { postgres, log, lag } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
   const partitions = postgres ? await openPartitions(postgres, rules, log) : undefined;
@@ -72,7 +75,8 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const dispatch = postgres && receivers ? openDispatch(postgres, wakeUps, { ...receivers, bounds }, log) : undefined;
   const workflows =
     postgres && temporal ? await openWorkflows(postgres, driver, { ...temporal, bounds }, log) : undefined;
-  const announcer = postgres && dramatiq ? await openAnnouncer(postgres, { ...dramatiq, bounds }, log) : undefined;
+  const announcer =
+    postgres && (dramatiq ?? bullmq) ? await openAnnouncer(postgres, { dramatiq, bullmq, bounds }, log) : undefined;
   const leases = postgres
     ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { everyMs: bounds.leaseSweepMs, log })
     : undefined;
@@ -161,12 +165,13 @@ async function openWorkflows(
 
 async function openAnnouncer(
   postgres: Postgres,
-  { bounds, ...options }: DramatiqOptions & { bounds: RunsBounds },
+  { dramatiq, bullmq, bounds }: Pick<RunsConfig, 'dramatiq' | 'bullmq'> & { bounds: RunsBounds },
   log: RunsDeps['log'],
 ): Promise<Announcer> {
-  // Loaded where it is used: most installations have no RabbitMQ.
-  const { dramatiqQueue } = await import('./drivers/rabbitmq/index.ts');
-  const queue = dramatiqQueue({ timeoutMs: bounds.amqpTimeoutMs, ...options });
+  // Loaded where they are used: most installations have neither.
+  const queue = dramatiq
+    ? await besideTheLog.rabbitmq({ timeoutMs: bounds.amqpTimeoutMs, ...dramatiq })
+    : await besideTheLog.bullmq({ timeoutMs: bounds.bullmqTimeoutMs, ...bullmq! });
   const announcer = new Announcer(postgresAnnouncements(postgres), queue, {
     everyMs: bounds.dispatchPollMs,
     concurrency: bounds.dispatchConcurrency,
@@ -200,7 +205,7 @@ function openRetention(
   return retention;
 }
 
-/** Redis, Temporal and RabbitMQ alone, for whoever looks at stores and mounts nothing; the caller closes what it is given. */
+/** Redis, Temporal and queues alone, for whoever looks at stores and mounts nothing; the caller closes what it is given. */
 export const besideTheLog = {
   async redis(url: Secret) {
     const { RedisWakeUps } = await import('./drivers/redis/wake-ups.ts');
@@ -213,6 +218,10 @@ export const besideTheLog = {
   async rabbitmq(options: DramatiqOptions) {
     const { dramatiqQueue } = await import('./drivers/rabbitmq/index.ts');
     return dramatiqQueue(options);
+  },
+  async bullmq(options: BullmqOptions) {
+    const { bullmqQueue } = await import('./drivers/bullmq/index.ts');
+    return bullmqQueue(options);
   },
 };
 

@@ -25,6 +25,7 @@ const STORE_CLIENTS: Record<string, string> = {
   ioredis: 'redis',
   '@temporalio': 'temporal',
   amqplib: 'rabbitmq',
+  bullmq: 'redis',
 };
 
 // Plain JavaScript in tests/ and examples/ is for programs that have packages of their own.

@@ -91,9 +91,9 @@ describe('what is announced', () => {
     expect(queue.taken).toHaveLength(3);
     expect(queue.taken).toEqual(
       expect.arrayContaining([
-        { tenantId: 'tenant-a', project: undefined, runId: ids[0], agentId },
-        { tenantId: 'tenant-b', project: undefined, runId: ids[1], agentId },
-        { tenantId: 'tenant-a', project: 'proj', runId: ids[2], agentId },
+        { tenantId: 'tenant-a', project: undefined, runId: ids[0], agentId, claims: 0 },
+        { tenantId: 'tenant-b', project: undefined, runId: ids[1], agentId, claims: 0 },
+        { tenantId: 'tenant-a', project: 'proj', runId: ids[2], agentId, claims: 0 },
       ]),
     );
     expect(await announcer().look()).toBe(0);
@@ -132,7 +132,7 @@ describe('what is announced', () => {
     expect(await announcer().look()).toBe(0);
     await later(id, 3_600);
     expect(await announcer().look()).toBe(1);
-    expect(announced()).toEqual([id, id]);
+    expect(queue.taken.map(({ runId, claims }) => `${runId} ${claims}`)).toEqual([`${id} 0`, `${id} 1`]);
     const again = await claim();
     expect(again.lease.token).not.toBe(lease.token);
     await replica.driver.append(a, { runId: id, events: [finished], token: again.lease.token });

@@ -6,7 +6,7 @@ export interface Wire extends AsyncDisposable {
   readonly port: number;
   /** The port of this machine that connections are passed on to. */
   target: number;
-  /** How many connections there are. */
+  /** How many clients are connected. */
   readonly connections: number;
   /** Breaks all connections, as a network does: without a goodbye. @returns how many */
   snap(): number;
@@ -18,9 +18,11 @@ export interface Wire extends AsyncDisposable {
 /** Starts to pass connections on, from a port that was free. */
 export async function wireTo(target: number): Promise<Wire> {
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
   let whole = true;
   const server = createServer((client) => {
     if (!whole) return void client.destroy();
+    clients.add(client.once('close', () => clients.delete(client)));
     const onward = connect(wire.target, '127.0.0.1');
     for (const [one, other] of [
       [client, onward],
@@ -46,7 +48,8 @@ export async function wireTo(target: number): Promise<Wire> {
     port: (server.address() as AddressInfo).port,
     target,
     get connections() {
-      return sockets.size / 2;
+      // One that could not be reset is destroyed, and is never told as closed.
+      return [...clients].filter(({ destroyed }) => !destroyed).length;
     },
     snap,
     cut: () => {

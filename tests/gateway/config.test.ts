@@ -169,6 +169,7 @@ describe('configuration', () => {
       dispatch: undefined,
       temporal: undefined,
       dramatiq: undefined,
+      bullmq: undefined,
     });
     const { runs } = loadConfig({
       REDIS_URL: 'rediss://:p@cache:6380/1', RUN_RETENTION_DAYS: '30', RUN_RETENTION_RUNS: '1000',
@@ -188,6 +189,13 @@ describe('configuration', () => {
         apiKey: undefined,
       },
       dramatiq: { url: 'amqps://u:p@broker/%2F', queue: 'tributary-runs', actor: 'work' },
+      bullmq: undefined,
+    });
+    expect(
+      loadConfig({ BULLMQ_URL: 'rediss://u:p@jobs', BULLMQ_QUEUE: 'runs', BULLMQ_PREFIX: '{b}' }).runs,
+    ).toMatchObject({
+      dramatiq: undefined,
+      bullmq: { url: 'rediss://u:p@jobs', queue: 'runs', prefix: '{b}' },
     });
   });
 
@@ -204,6 +212,10 @@ describe('configuration', () => {
     [{ AMQP_URL: 'amqp://broker', DRAMATIQ_QUEUE: 'my runs' }, 'DRAMATIQ_QUEUE', /begin with a letter/],
     [{ AMQP_URL: 'amqp://broker', DRAMATIQ_QUEUE: 'a'.repeat(201) }, 'DRAMATIQ_QUEUE', /200 characters/],
     [{ AMQP_URL: 'amqp://broker', ANNOUNCE_AGAIN_MS: '5' }, 'ANNOUNCE_AGAIN_MS', /between 1000 and/],
+    [{ AMQP_URL: 'amqp://broker', BULLMQ_URL: 'redis://:hunter2@jobs' }, 'BULLMQ_URL', /cannot be set beside AMQP_URL/],
+    [{ BULLMQ_URL: 'amqp://:hunter2@jobs' }, 'BULLMQ_URL', /redis:\/\/ or rediss/],
+    [{ BULLMQ_URL: 'redis://jobs', BULLMQ_QUEUE: 'a:b' }, 'BULLMQ_QUEUE', /begin with a letter/],
+    [{ BULLMQ_URL: 'redis://jobs', BULLMQ_PREFIX: 'a b' }, 'BULLMQ_PREFIX', /must have letters/],
     [{ TEMPORAL_ADDRESS: 'http://temporal:7233' }, 'TEMPORAL_ADDRESS', /host:port/],
     [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS', /host:port/],
     [{ TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /no effect without TEMPORAL_ADDRESS/],

@@ -112,6 +112,10 @@ describe('every store', () => {
         expect(text(of(name)), name).toMatch(/check|set|make sure|no S3 server/i);
       }
       expect(of('disk').state).not.toBe('fault');
+      const { AMQP_URL: _amqp, REDIS_URL: BULLMQ_URL, ...others } = env();
+      const queue = (await look({ ...others, BULLMQ_URL })).of('bullmq');
+      expect(queue).toMatchObject({ state: 'fault' });
+      expect(text(queue)).toMatch(/check/i);
     },
     60_000,
   );

@@ -18,6 +18,8 @@ export interface Announcement {
   readonly project: string | undefined;
   readonly runId: string;
   readonly agentId: string;
+  /** How often the run was claimed before. */
+  readonly claims: number;
 }
 
 /** A queue of messages on a broker. What goes wrong rejects with a {@link QueueFault}. */
@@ -42,11 +44,28 @@ export class QueueFault extends Error {
   }
 }
 
+/** What a broker is asked, for so many milliseconds; past them it rejects with `late`, and whoever asked gives the connection up. */
+export async function within<T>(ms: number, work: Promise<T>, late: () => QueueFault): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, fail) => {
+        timer = setTimeout(() => fail(late()), ms);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A run that nobody holds. */
 export interface WaitingRun {
   tenantId: string;
   runId: string;
   agentId: string;
+  /** How often it was claimed. */
+  claims: number;
   /** Seconds since the run was queued, or was to begin. */
   ageSeconds: number;
 }
@@ -140,8 +159,8 @@ export class Announcer {
     await this.#queue.close();
   }
 
-  async #announce({ tenantId, runId, agentId }: WaitingRun): Promise<void> {
-    await this.#queue.announce({ tenantId: tenantOf(tenantId), project: projectOf(tenantId), runId, agentId });
+  async #announce({ tenantId, runId, agentId, claims }: WaitingRun): Promise<void> {
+    await this.#queue.announce({ tenantId: tenantOf(tenantId), project: projectOf(tenantId), runId, agentId, claims });
   }
 
   /** As long again as it waits already: messages of a run that nobody wants grow with the logarithm of its age. */

@@ -35,6 +35,10 @@ export function redisClient(
   return client;
 }
 
+/** Whether Redis refuses user or password, or what the user asks, by its own word for a failure. */
+export const isRefusal = (message: string): boolean =>
+  /WRONGPASS|NOAUTH|NOPERM|invalid (username|password)/i.test(message);
+
 /** What the client, which knows no other way to exchange them, keeps among its options. */
 function credentialsOf(url: string): Pick<RedisOptions, 'username' | 'password'> {
   const { username, password } = new URL(url);

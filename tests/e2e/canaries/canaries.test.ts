@@ -31,6 +31,7 @@ const PERSONAL = 'per5onal';
 const NOT_BESIDE: Readonly<Record<string, string>> = {
   PGPASSWORD: 'DATABASE_URL is given',
   DATABASE_REPLICA_URL: 'there is no replica here',
+  BULLMQ_URL: 'AMQP_URL is given',
   TEMPORAL_TLS_CA: 'Temporal is nowhere',
   TEMPORAL_TLS_CERT: 'the same',
   TEMPORAL_TLS_KEY: 'the same',

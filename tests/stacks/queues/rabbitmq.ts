@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { cleanEnvironment, startProgram, type Program } from '#tests/ops/program.ts';
+import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { freePort, startServer, type Server } from '#tests/stores/provision/server.ts';
-import { wireTo, type Wire } from '#tests/e2e/wire.ts';
+import type { QueueBroker } from '#tests/contract/runs-queue.ts';
+import { wireTo } from '#tests/e2e/wire.ts';
+import type { QueueWorker } from './scenario.ts';
 import type { RabbitMqPrograms } from '../provision/rabbitmq.ts';
 
 /** Undefined where there are none (`TEST_RABBITMQ`). */
@@ -20,15 +22,7 @@ export const PROGRAMS: RabbitMqPrograms | undefined =
 const EXAMPLE = fileURLToPath(new URL('../../../examples/dramatiq/', import.meta.url));
 const PASSWORD = 'p@ss/word';
 
-export interface RabbitMq extends AsyncDisposable {
-  /** With user and password, through the wire. */
-  readonly url: string;
-  /** Between the node and its clients; it stays where it is when the node is another process. */
-  readonly wire: Wire;
-  /** Ends the node with SIGKILL. */
-  kill(): Promise<void>;
-  /** Starts it again on the data that it had; or `anew`, having lost all of them. */
-  start(how?: 'anew'): Promise<void>;
+export interface RabbitMq extends QueueBroker {
   /** Runs `rabbitmqctl`. */
   control(...args: readonly string[]): Promise<void>;
 }
@@ -108,18 +102,12 @@ export async function startRabbitMq({ scripts, erlang, env }: RabbitMqPrograms =
   return rabbit;
 }
 
-export interface DramatiqWorker {
-  readonly program: Program;
-  /** Ends all of its processes with SIGKILL. */
-  kill(): Promise<void>;
-}
-
 /** The example's worker, as its page starts it: one process of it with so many threads. */
 export function startDramatiq(
   env: Readonly<Record<string, string>>,
   threads: number,
   { python, env: libraries }: RabbitMqPrograms = PROGRAMS!,
-): DramatiqWorker {
+): QueueWorker {
   const program = startProgram(
     'python3',
     ['-m', 'dramatiq', '--processes', '1', '--threads', String(threads), 'worker'],

@@ -28,7 +28,7 @@ export function postgresAnnouncements(postgres: Postgres): AnnouncementStore {
                   FROM (SELECT tenant_id, id FROM runs.runs WHERE ${CLAIMABLE} AND ${DUE_AT} <= now()
                          ORDER BY ${DUE_AT} LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
                  WHERE r.tenant_id = due.tenant_id AND r.id = due.id
-             RETURNING r.tenant_id AS "tenantId", r.id AS "runId", r.agent_id AS "agentId",
+             RETURNING r.tenant_id AS "tenantId", r.id AS "runId", r.agent_id AS "agentId", r.fence AS claims,
                        GREATEST(0, extract(epoch FROM now() - COALESCE(r.scheduled_at, r.created_at)))::float8 AS "ageSeconds"`,
           parameters: [limit, againInMs],
         }),

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
 import { RUNS } from '../../bounds.ts';
-import { AWAY, QueueFault, type Announcement, type RunQueue } from '../../dispatch/announcer.ts';
+import { AWAY, QueueFault, within, type Announcement, type RunQueue } from '../../dispatch/announcer.ts';
 
 export interface DramatiqOptions {
   /** `amqp://` or `amqps://` with user, password and virtual host; asked again whenever the connection is made anew. */
@@ -62,22 +62,10 @@ export function dramatiqQueue(options: DramatiqOptions): RunQueue {
     });
     return opening;
   };
-  const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await Promise.race([
-        work,
-        new Promise<never>((_, fail) => {
-          timer = setTimeout(() => fail(new QueueFault('RabbitMQ does not answer in time.', { hint: CHECK })), ms);
-        }),
-      ]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+
   return {
     async announce(announcement) {
-      const at = await within(timeoutMs, opened());
+      const at = await within(timeoutMs, opened(), late);
       if (at.blocked !== undefined) throw blockedBy(at.blocked);
       const envelope = envelopeOf(announcement, options);
       const { message_id: messageId } = envelope;
@@ -100,6 +88,7 @@ export function dramatiqQueue(options: DramatiqOptions): RunQueue {
               },
             );
           }),
+          late,
         );
       } catch (error) {
         // Whether the broker has it is not known: the message is sent again, and over another connection unless the broker
@@ -113,9 +102,9 @@ export function dramatiqQueue(options: DramatiqOptions): RunQueue {
     async health() {
       const began = performance.now();
       try {
-        const at = await within(RUNS.probeTimeoutMs, opened());
+        const at = await within(RUNS.probeTimeoutMs, opened(), late);
         if (at.blocked !== undefined) throw blockedBy(at.blocked);
-        await within(RUNS.probeTimeoutMs, at.channel.checkQueue(queue));
+        await within(RUNS.probeTimeoutMs, at.channel.checkQueue(queue), late);
         return { store: 'rabbitmq', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
       } catch (error) {
         const { message, hint } = faultOf(error);
@@ -127,18 +116,20 @@ export function dramatiqQueue(options: DramatiqOptions): RunQueue {
       }
     },
     async close() {
-      const at = await within(RUNS.probeTimeoutMs, opening ?? Promise.resolve(undefined)).catch(() => undefined);
+      const at = await within(RUNS.probeTimeoutMs, opening ?? Promise.resolve(undefined), late).catch(() => undefined);
       if (at === undefined)
         return void opening?.then(
-          (late) => late.drop(),
+          (one) => one.drop(),
           () => undefined,
         ); // It comes too late, if it does.
-      await within(RUNS.probeTimeoutMs, at.model.close()).catch(() => at.drop());
+      await within(RUNS.probeTimeoutMs, at.model.close(), late).catch(() => at.drop());
     },
   };
 }
 
 const CHECK = 'Check AMQP_URL, and that the broker runs.';
+
+const late = (): QueueFault => new QueueFault('RabbitMQ does not answer in time.', { hint: CHECK });
 
 const broken = (why: unknown): QueueFault =>
   new QueueFault('The connection to RabbitMQ broke.', { cause: why, hint: CHECK });
@@ -155,7 +146,7 @@ async function open(options: DramatiqOptions, timeoutMs: number, onClosed: () =>
   });
   // Told where it matters, by what was on its way; without a listener it would end the process.
   model.on('error', () => undefined);
-  const late = setTimeout(() => giveUp(model), timeoutMs);
+  const tooLate = setTimeout(() => giveUp(model), timeoutMs);
   try {
     await declare(model, options.queue);
     const channel = await model.createConfirmChannel();
@@ -190,7 +181,7 @@ async function open(options: DramatiqOptions, timeoutMs: number, onClosed: () =>
     giveUp(model);
     throw error;
   } finally {
-    clearTimeout(late);
+    clearTimeout(tooLate);
   }
 }
 

@@ -4,7 +4,7 @@
  * back.
  */
 import type { Redis, RedisOptions } from 'ioredis';
-import { redisClient } from '#subgraphs/shared/redis/client.ts';
+import { isRefusal, redisClient } from '#subgraphs/shared/redis/client.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Examination } from '#subgraphs/shared/examination.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
@@ -101,8 +101,7 @@ export class RedisWakeUps implements WakeUps {
       await this.#publisher.ping();
       return { store: 'redis', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
-      const why = String([error, this.#lastError]);
-      const refused = /WRONGPASS|NOAUTH|NOPERM|invalid (username|password)/i.test(why);
+      const refused = isRefusal(String([error, this.#lastError]));
       return {
         store: 'redis',
         state: 'down',
