@@ -1,14 +1,15 @@
 /** What a tool takes, as a schema. */
 import { z } from 'zod';
+import { editDistance } from '#subgraphs/shared/hints.ts';
 
 /**
  * An object of these arguments. Others are passed over, since models add what they think (`reasoning`); but not one that is nearly one of
- * these: who says `agent` for `agentId` would be told of all agents.
+ * these, or another's word for one: who says `agent` or `agentName` for `agentId` would be told of all agents.
  */
 export const argumentsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.looseObject(shape).superRefine((given, context) => {
     for (const name of Object.keys(given)) {
-      const meant = Object.hasOwn(shape, name) ? undefined : Object.keys(shape).find((each) => isNear(name, each));
+      const meant = Object.hasOwn(shape, name) ? undefined : meantBy(name, Object.keys(shape));
       if (meant !== undefined)
         context.addIssue({
           code: 'custom',
@@ -24,9 +25,43 @@ export function parametersOf(input: z.ZodType): object {
   return schema;
 }
 
+/** What other interfaces call how many are asked for. */
+const FIRST = new Set([
+  'limit',
+  'k',
+  'topk',
+  'n',
+  'count',
+  'size',
+  'pagesize',
+  'maxresults',
+  'numresults',
+  'top',
+  'take',
+]);
+
+function meantBy(given: string, known: readonly string[]): string | undefined {
+  if (known.includes('first') && FIRST.has(plain(given))) return 'first';
+  return known.find((each) => isNear(given, each));
+}
+
 function isNear(given: string, known: string): boolean {
   const [one, other] = [plain(given), plain(known)];
-  return one !== '' && (one.startsWith(other) || other.startsWith(one));
+  if (one === '') return false;
+  if (one.startsWith(other) || other.startsWith(one)) return true;
+  // What differs in how it is named alone: `agentName` and `agentId`.
+  const [thing, way] = partsOf(given);
+  if (thing === partsOf(known)[0] && way !== undefined && NAMED_BY.has(way)) return true;
+  const most = other.length < 5 ? 1 : 2;
+  return one.length > 2 && editDistance(one, other, most) <= most;
+}
+
+const NAMED_BY = new Set(['id', 'ids', 'name', 'key', 'ref', 'uuid']);
+
+/** `agent_id` and `agentId` as what is named, and by what. */
+function partsOf(name: string): readonly (string | undefined)[] {
+  const [, thing, way] = /^(.+?)[_-]?(ids?|name|key|ref|uuid)$/i.exec(name) ?? [];
+  return thing === undefined ? [plain(name)] : [plain(thing), way!.toLowerCase()];
 }
 
 const plain = (name: string): string => name.replaceAll(/[^a-z0-9]/gi, '').toLowerCase();

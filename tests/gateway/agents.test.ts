@@ -338,6 +338,32 @@ describe('MCP', () => {
     expect(text).toContain('did you mean `agentId`?');
   });
 
+  test.each([
+    ['search', { query: 'crane', limit: 2 }, 'first'],
+    ['search', { query: 'crane', top_k: 2 }, 'first'],
+    ['search', { query: 'crane', k: 2 }, 'first'],
+    ['search', { query: 'crane', frist: 2 }, 'first'],
+    ['search', { query: 'crane', colection: 'notes' }, 'collection'],
+    ['recall', { query: 'crane', agentName: 'nobody' }, 'agentId'],
+    ['recall', { query: 'crane', agent_id: 'nobody' }, 'agentId'],
+  ])('of %s, %j is not passed over: %s is what is meant', async (name, given, meant) => {
+    const { isError, content } = await client.callTool({ name, arguments: given });
+    expect(isError).toBe(true);
+    expect((content as { text: string }[])[0]!.text).toContain(`did you mean \`${meant}\`?`);
+  });
+
+  test.each([
+    { thought: 'to look' },
+    { explanation: 'x' },
+    { reason: 'y' },
+    { format: 'json' },
+    { language: 'en' },
+    { id: 1 },
+  ])('what models add of their own is passed over: %j', async (more) => {
+    const { isError } = await client.callTool({ name: 'search', arguments: { query: 'crane', ...more } });
+    expect(isError ?? false).toBe(false);
+  });
+
   test.each([null, [], {}])('parameters that are %j are none', async (params) => {
     const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/list', params }));
     expect(await answer.json()).toMatchObject({ id: 'a', result: { tools: READING.map((name) => ({ name })) } });
