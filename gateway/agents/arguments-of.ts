@@ -40,20 +40,23 @@ const FIRST = new Set([
   'take',
 ]);
 
+/** The argument that is meant by a name, the likeliest; undefined where it is none's. */
 function meantBy(given: string, known: readonly string[]): string | undefined {
-  if (known.includes('first') && FIRST.has(plain(given))) return 'first';
-  return known.find((each) => isNear(given, each));
-}
-
-function isNear(given: string, known: string): boolean {
-  const [one, other] = [plain(given), plain(known)];
-  if (one === '') return false;
-  if (one.startsWith(other) || other.startsWith(one)) return true;
-  // What differs in how it is named alone: `agentName` and `agentId`.
+  const one = plain(given);
+  if (known.includes('first') && FIRST.has(one)) return 'first';
   const [thing, way] = partsOf(given);
-  if (thing === partsOf(known)[0] && way !== undefined && NAMED_BY.has(way)) return true;
-  const most = other.length < 5 ? 1 : 2;
-  return one.length > 2 && editDistance(one, other, most) <= most;
+  const likely: ((name: string, other: string) => boolean)[] = [
+    (_, other) => one === other,
+    (_, other) => one !== '' && (one.startsWith(other) || other.startsWith(one)),
+    // What differs in how it is named alone: `agentName` and `agentId`.
+    (name) => way !== undefined && NAMED_BY.has(way) && thing === partsOf(name)[0],
+    (_, other) => one.length > 2 && editDistance(one, other, other.length < 5 ? 1 : 2) <= (other.length < 5 ? 1 : 2),
+  ];
+  for (const isMeant of likely) {
+    const found = known.find((name) => isMeant(name, plain(name)));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 const NAMED_BY = new Set(['id', 'ids', 'name', 'key', 'ref', 'uuid']);
