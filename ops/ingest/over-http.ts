@@ -1,4 +1,5 @@
 /** The documents of a running server, through its public API. */
+import { sentences } from '#subgraphs/shared/errors.ts';
 import { INGEST } from './bounds.ts';
 import { UPSERT_DOCUMENT, type DocumentInput } from './document-input.ts';
 import { FatalIngestError } from './run.ts';
@@ -175,7 +176,7 @@ async function askPatiently(server: ServerAddress, query: string, variables: obj
     const { data, errors = [] } = await post(server, query, variables);
     if (errors.length === 0 && data?.[field] != null) return data[field];
     const [{ message, extensions: { code, hint } = {} } = { message: 'the server answered nothing' }] = errors;
-    if (OF_THE_CALLER.has(code ?? '')) throw new FatalIngestError([message, hint].filter(Boolean).join(' '));
+    if (OF_THE_CALLER.has(code ?? '')) throw new FatalIngestError(sentences(message, hint));
     if (!TRANSIENT.has(code ?? '') || attempt === INGEST.attempts) throw new RefusedError(message, code);
     await new Promise((resolve) => setTimeout(resolve, INGEST.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random())));
   }
@@ -209,9 +210,7 @@ async function post({ url, token }: ServerAddress, query: string, variables: obj
         `Pass ${token === undefined ? 'an' : 'another'} API key or access token with --token, or in TRIBUTARY_TOKEN.`,
     );
   if (response.status === 403)
-    throw new FatalIngestError(
-      [`The server refused the caller (HTTP 403): ${message}`, hint].filter(Boolean).join(' '),
-    );
+    throw new FatalIngestError(sentences(`The server refused the caller (HTTP 403): ${message}`, hint));
   if (answer === undefined || response.status === 404)
     throw new FatalIngestError(
       `What answers at ${url} is not this API (HTTP ${response.status}). --url takes its whole address, which ends in /graphql.`,

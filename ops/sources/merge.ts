@@ -7,7 +7,7 @@ import type { AcrossInput, LinkInput, TypeInput } from '#subgraphs/sources/model
 import { BUILT_IN } from '#subgraphs/sources/model/built-in.ts';
 import { typesMadeOf } from '#subgraphs/sources/model/build.ts';
 import { canBeWritten } from '#subgraphs/sources/model/mutations.ts';
-import { itemName, listName, typeName } from '#subgraphs/sources/model/names.ts';
+import { fieldName, itemName, listName, typeName } from '#subgraphs/sources/model/names.ts';
 import { RESERVED_TYPES } from '#subgraphs/sources/model/reserved.ts';
 
 /** What is said of a table from elsewhere than its database. */
@@ -97,7 +97,12 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
   for (const table of fresh) {
     const given = said?.tables.get(table.id);
     const name = given?.entry.hide === true ? undefined : names.free(table, given?.entry.name);
-    const entry = { ...(name === undefined ? {} : { name }), ...given?.entry };
+    const columns = { ...columnNames(table), ...given?.entry.columns };
+    const entry = {
+      ...(name === undefined ? {} : { name }),
+      ...given?.entry,
+      ...(Object.keys(columns).length === 0 ? {} : { columns }),
+    };
     types.set(document.createNode(idOf(table)), entryOf(document, entry));
     const about = aboutTable(table, catalog);
     const why = given?.about === undefined ? '' : `\n ${oneLine(given.about)}`;
@@ -211,17 +216,31 @@ class Names {
 
   /** @returns a name for it, where its own is taken; undefined where none need be said */
   free({ name: table }: CatalogTable, given: string | undefined): string | undefined {
-    const own = given ?? this.#own(table);
-    if (own === '') return undefined;
+    // Of a name in another script nothing is left.
+    const own = given ?? (this.#own(table) || `${this.#prefix}Table`);
     const more = Array.from({ length: this.#taken.size }, (_, index) => `${own}Row${index === 0 ? '' : index + 1}`);
     const name = [own, ...more].find((each) => made(each).every((type) => !this.#taken.has(type))) ?? own;
     this.#add(name);
-    return name === own || given !== undefined ? undefined : name;
+    return name === this.#own(table) || given !== undefined ? undefined : name;
   }
 
   #add(name: string): void {
     for (const type of made(name)) this.#taken.add(type);
   }
+}
+
+/** Names of columns of which nothing is left, or whose own another has. */
+function columnNames({ columns }: CatalogTable): Record<string, { name: string }> {
+  const taken = new Set<string>();
+  return Object.fromEntries(
+    columns.flatMap(({ name }): [string, { name: string }][] => {
+      const own = fieldName(name);
+      let free = own || 'column';
+      for (let count = 2; taken.has(free); count++) free = `${own || 'column'}${count}`;
+      taken.add(free);
+      return free === own ? [] : [[name, { name: free }]];
+    }),
+  );
 }
 
 /** What is taken with a name, fields of the query included, which are no types. */

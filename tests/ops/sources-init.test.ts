@@ -81,6 +81,29 @@ describe('a file of sources from a database', () => {
     expect(() => parseSources(text, 'sources.yaml')).toThrow(/does not say whose rows/);
   });
 
+  test('gives names where those of the database make none, or one twice, so that it is served as it is written', () => {
+    const tables = [
+      { name: '日本', columns: ['id', '名前', '年'] },
+      { name: '中国', columns: ['id'] },
+      { name: 'crates', columns: ['id', 'a_b', 'A B', 'a-b', 'a_b2'] },
+    ].map(({ name, columns }) => ({
+      ...{ id: `public.${name}`, schema: 'public', name, kind: 'table' as const },
+      columns: columns.map((column) => ({
+        ...{ name: column, kind: 'int' as const, native: 'integer', list: false, nullable: column !== 'id' },
+      })),
+      ...{ key: ['id'], uniques: [['id']], foreignKeys: [] },
+    }));
+    const odd: Catalog = { tables, enums: [] };
+    const { text } = mergeSource(undefined, 'sources.yaml', looked({ catalog: odd, tenancy: 'shared' }));
+    const model = buildModel('shop', parseSources(text, 'sources.yaml'), odd);
+    const made = model.types.map(({ name, relation }) => [name, ...Object.keys(relation.columns)]);
+    expect(made).toEqual([
+      ['Table', 'id', 'column', 'column2'],
+      ['TableRow', 'id'],
+      ['Crate', 'id', 'aB', 'aB2', 'aB3', 'aB22'],
+    ]);
+  });
+
   test('that a person edited stays as it is; what is new is added, what is gone is said', () => {
     const edited = `# Mine.
 sources:

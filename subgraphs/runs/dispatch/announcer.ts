@@ -6,6 +6,7 @@
  * Any number of processes may announce at once.
  */
 import { backoff } from '#subgraphs/shared/backoff.ts';
+import { sentences } from '#subgraphs/shared/errors.ts';
 import { Periodic } from '#subgraphs/shared/periodic.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
@@ -172,8 +173,7 @@ export class Announcer {
   #failed(error: unknown): void {
     this.#failures += 1;
     this.#pausedUntil = performance.now() + (this.#options.pauseMs ?? defaultPause)(this.#failures);
-    const told =
-      error instanceof QueueFault ? [error.message, error.hint].filter(Boolean).join(' ') : 'A run was not announced.';
+    const told = error instanceof QueueFault ? sentences(error.message, error.hint) : 'A run was not announced.';
     if (told !== this.#told) this.#options.log?.(`${told} ${AWAY}`, error instanceof QueueFault ? error.cause : error);
     this.#told = told;
   }

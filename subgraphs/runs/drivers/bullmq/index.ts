@@ -1,6 +1,7 @@
 /** Announcements as jobs of BullMQ (https://bullmq.io) on Redis, by its own library. */
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { sentences } from '#subgraphs/shared/errors.ts';
 import { isRefusal, redisClient } from '#subgraphs/shared/redis/client.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import { RUNS } from '../../bounds.ts';
@@ -70,7 +71,7 @@ export function bullmqQueue(options: BullmqOptions): RunQueue {
         return { store: 'bullmq', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
       } catch (error) {
         const { message, hint } = faultOf(error);
-        return { store: 'bullmq', state: 'down', detail: [message, AWAY, hint].filter(Boolean).join(' ') };
+        return { store: 'bullmq', state: 'down', detail: sentences(message, AWAY, hint) };
       }
     },
     async close() {

@@ -5,6 +5,7 @@
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { sentences } from '#subgraphs/shared/errors.ts';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
 import { RUNS } from '../../bounds.ts';
 import { AWAY, QueueFault, within, type Announcement, type RunQueue } from '../../dispatch/announcer.ts';
@@ -111,7 +112,7 @@ export function dramatiqQueue(options: DramatiqOptions): RunQueue {
         return {
           store: 'rabbitmq',
           state: 'down',
-          detail: [message, AWAY, hint].filter(Boolean).join(' '),
+          detail: sentences(message, AWAY, hint),
         };
       }
     },

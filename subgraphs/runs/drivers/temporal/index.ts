@@ -3,6 +3,7 @@ import {
   Connection, isGrpcServiceError, ServiceError, WorkflowClient, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError,
   NamespaceNotFoundError, ApplicationFailure, ActivityFailure, ChildWorkflowFailure, type TLSConfig, type WorkflowExecutionStatusName,
 } from '@temporalio/client'; // prettier-ignore
+import { sentences } from '#subgraphs/shared/errors.ts';
 import { RUNS } from '../../bounds.ts';
 import { WorkflowFault, type WorkflowService, type WorkflowState } from '../../dispatch/workflows.ts';
 
@@ -134,7 +135,7 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
         return {
           store: 'temporal',
           state: 'down',
-          detail: [message, 'Runs for its workflows wait until it is back.', hint].filter(Boolean).join(' '),
+          detail: sentences(message, 'Runs for its workflows wait until it is back.', hint),
         };
       }
     },
