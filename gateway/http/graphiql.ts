@@ -132,7 +132,7 @@ function pageOf({
     <link rel="icon" href="data:," />
     <link rel="stylesheet" href="${stylePath}" />
     <style>
-      html, body, #root { height: 100%; margin: 0 }
+      html, body, #root { height: 100%; margin: 0; overflow: hidden }
       #answer { padding: 4px 16px; text-align: right; font: 13px sans-serif; color: hsl(219, 28%, 40%) }
       .graphiql-session-header { height: auto !important; min-height: var(--session-header-height) }
       .graphiql-tabs { flex-wrap: wrap; overflow: visible !important; row-gap: 4px }
