@@ -44,13 +44,13 @@ const FIRST = new Set([
 function meantBy(given: string, known: readonly string[]): string | undefined {
   const one = plain(given);
   if (known.includes('first') && FIRST.has(one)) return 'first';
-  const [thing, way] = partsOf(given);
+  const { thing, isNamed } = thingOf(given);
   const likely: ((name: string, other: string) => boolean)[] = [
     (_, other) => one === other,
     (_, other) => one !== '' && (one.startsWith(other) || other.startsWith(one)),
     // What differs in how it is named alone: `agentName` and `agentId`.
-    (name) => way !== undefined && NAMED_BY.has(way) && thing === partsOf(name)[0],
-    (_, other) => one.length > 2 && editDistance(one, other, other.length < 5 ? 1 : 2) <= (other.length < 5 ? 1 : 2),
+    (name) => isNamed && thing === thingOf(name).thing,
+    (_, other) => one.length > 2 && isTypo(one, other, other.length < 5 ? 1 : 2),
   ];
   for (const isMeant of likely) {
     const found = known.find((name) => isMeant(name, plain(name)));
@@ -59,12 +59,12 @@ function meantBy(given: string, known: readonly string[]): string | undefined {
   return undefined;
 }
 
-const NAMED_BY = new Set(['id', 'ids', 'name', 'key', 'ref', 'uuid']);
+const isTypo = (one: string, other: string, most: number): boolean => editDistance(one, other, most) <= most;
 
-/** `agent_id` and `agentId` as what is named, and by what. */
-function partsOf(name: string): readonly (string | undefined)[] {
-  const [, thing, way] = /^(.+?)[_-]?(ids?|name|key|ref|uuid)$/i.exec(name) ?? [];
-  return thing === undefined ? [plain(name)] : [plain(thing), way!.toLowerCase()];
+/** Of `agent_id` and `agentId` the agent, and whether it says by what it is named. */
+function thingOf(name: string): { readonly thing: string; readonly isNamed: boolean } {
+  const thing = /^(.+?)[_-]?(?:ids?|name|key|ref|uuid)$/i.exec(name)?.[1];
+  return { thing: plain(thing ?? name), isNamed: thing !== undefined };
 }
 
 const plain = (name: string): string => name.replaceAll(/[^a-z0-9]/gi, '').toLowerCase();

@@ -198,10 +198,8 @@ export class Evaluation implements Steps {
         if (!isCompared) {
           // Where few match, another page of them costs less than to count.
           if (walk !== undefined && glanced === true && step.read <= CONDITIONS.probed) continue;
-          const remaining = async (): Promise<number> => {
-            const matching = target.counts ? await this.asking.count(target, wanted) : Infinity;
-            return matching * perItem() - pushed.size;
-          };
+          const remaining = async (): Promise<number> =>
+            (await this.asking.count(target, wanted)) * perItem() - pushed.size;
           // To rank what leads there for a look at its best costs more than some pages of keys.
           if (walk !== undefined && back === undefined && (await remaining()) <= target.page * CONDITIONS.keyPages) {
             isCompared = true;
