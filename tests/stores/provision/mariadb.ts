@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
 import { findProgram, missingPrograms, runClient } from './clients.ts';
 import { librariesOf, unpackDebian } from './debian.ts';
+import { writeUsers } from './mysql-users.ts';
 import { startServer } from './server.ts';
 import { NotProvisioned, type Store } from './store.ts';
 import { MARIADB } from './versions.ts';
@@ -47,13 +47,7 @@ export const mariadb: Store = {
       [...place, '--auth-root-authentication-method=normal', '--skip-test-db', `--user=${username}`],
       { cwd: folder, env },
     );
-    const password = randomBytes(20).toString('hex');
-    const first = join(folder, 'first.sql');
-    await writeFile(
-      first,
-      `ALTER USER root@localhost IDENTIFIED BY '${password}';\nCREATE USER tests@'%' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO tests@'%' WITH GRANT OPTION;\n`,
-      { mode: 0o600 },
-    );
+    const { password, path: first } = await writeUsers(folder);
     const server = await startServer({
       command,
       args: (port) => [
