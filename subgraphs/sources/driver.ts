@@ -24,6 +24,8 @@ export interface ValueType {
   readonly enum?: string;
   /** Of an enum that the file says, all values in their order. */
   readonly values?: readonly string[];
+  /** Of stores that do not tell what they have made: how they make a value where a new row says none. */
+  readonly made?: 'counted' | { readonly as: string };
 }
 
 export interface CatalogColumn extends ValueType {

@@ -498,13 +498,14 @@ function tenantColumn(table: CatalogTable, tenancy: TenancySettings | undefined)
   return column && relationColumn(column);
 }
 
-const relationColumn = ({ name, kind, native, list, nullable, values }: CatalogColumn): RelationColumn => ({
+const relationColumn = ({ name, kind, native, list, nullable, values, made }: CatalogColumn): RelationColumn => ({
   name,
   kind,
   native,
   list,
   nullable,
   ...(values === undefined ? {} : { values }),
+  ...(made === undefined ? {} : { made }),
 });
 
 const WHAT: Partial<Record<CatalogColumn['kind'], string>> = {

@@ -76,7 +76,7 @@ export function mysqlDialect(flavour: Flavour): WritingDialect {
     ofEach: windowed,
     ...(flavour.returning
       ? {}
-      : { unreturned: { key: sql`LAST_INSERT_ID()`, forget: sql`SELECT LAST_INSERT_ID(0) AS n` } }),
+      : { unreturned: { counted: sql`LAST_INSERT_ID()`, forget: sql`SELECT LAST_INSERT_ID(0) AS n` } }),
   };
 }
 

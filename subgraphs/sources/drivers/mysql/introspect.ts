@@ -14,7 +14,8 @@ const TABLES = `
 const COLUMNS = `
   SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS "table", COLUMN_NAME AS name, IS_NULLABLE AS nullable, DATA_TYPE AS type, COLUMN_TYPE AS native,
          CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, COLUMN_COMMENT AS comment,
-         COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default", EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' AS "generated"
+         COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default",
+         COLUMN_DEFAULT AS made, EXTRA AS extra, EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' AS "generated"
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?) AND PRIVILEGES LIKE '%select%' ORDER BY 1, 2, ORDINAL_POSITION`;
 
 // An index over beginnings of texts says nothing of the whole ones; one over an expression has no column.
@@ -103,6 +104,7 @@ export async function introspect(query: Query, schemas: readonly string[], flavo
       ...(kind === 'json' ? { ungrouped: true } : {}),
       ...(of === undefined ? {} : { enum: of }),
       ...(Number(row['default']) > 0 ? { default: true } : {}),
+      ...(flavour.returning ? {} : madeOf(row)),
       ...(Number(row['generated']) > 0 ? { generated: true } : {}),
       ...(row['comment'] === '' ? {} : { comment: String(row['comment']) }),
     };
@@ -159,6 +161,18 @@ function kindOf({ type, native }: Row, isJson: boolean): ValueKind {
   // MySQL tells its types in three bytes a character: what stands for others may be any.
   if (type === 'enum' && String(native).includes('?')) return 'other';
   return VALUES[String(type)] ?? 'other';
+}
+
+/** How a MySQL makes a value, where that does not take the row's others, which stand between backticks. */
+function madeOf({ extra, made, type }: Row): Pick<CatalogColumn, 'made'> {
+  if (String(extra).includes('auto_increment')) return { made: 'counted' };
+  if (made === null) return {};
+  const told = String(made);
+  if (String(extra).includes('DEFAULT_GENERATED'))
+    // The catalog escapes the quotes of what it tells as an expression.
+    return told.includes('`') ? {} : { made: { as: told.replace(/\\(.)/gs, '$1') } };
+  const isText = type !== 'bit' && VALUES[String(type)] !== 'bytes';
+  return isText ? { made: { as: `'${told.replace(/['\\]/g, '\\$&')}'` } } : {};
 }
 
 /** Of `enum('a','it''s')`. */

@@ -87,10 +87,10 @@ export interface WritingDialect extends SqlDialect {
   /** Whether rows are inserted one by one, where values have no `DEFAULT` among them. @default false */
   readonly oneByOne?: boolean;
   /**
-   * How a row is found again where `INSERT` does not tell what it has made: what the key is that the database gave it, and a statement
-   * that forgets the one before. @default `INSERT` has `RETURNING`
+   * How a row is found again where `INSERT` does not tell what it has made: what the database has counted, and a statement that
+   * forgets the count before. What columns say of themselves in {@link RelationColumn.made} is needed too. @default `INSERT` has `RETURNING`
    */
-  readonly unreturned?: { readonly key: Sql; readonly forget: Sql };
+  readonly unreturned?: { readonly counted: Sql; readonly forget: Sql };
   /** Whether a column is a text of its own, by an index of it. @default as levels of orders compare */
   isText?(ref: Sql, column: RelationColumn, text: string): Sql;
 }

@@ -167,17 +167,32 @@ class Writing {
       named(this.#dialect.textOf(this.#ref(field), this.#column(field)), `k${index}`),
     );
     if (unreturned === undefined) return await run(this.#insert(rows, sql` RETURNING ${sql.join(returned)}`));
+    const row = { ...rows[0]!, ...(await this.#made(run, rows[0]!, key)) };
     await run(compiled(this.#dialect, unreturned.forget));
-    await run(this.#insert(rows, sql``));
-    const found = key.map((field) => {
-      const value = rows[0]![field];
-      if (value !== undefined) return this.#is([field], textsOf(rows[0]!, [field]));
-      return sql`${this.#ref(field)} = ${unreturned.key}`;
-    });
+    await run(this.#insert([row], sql``));
+    const found = key.map((field) =>
+      row[field] === undefined
+        ? sql`${this.#ref(field)} = ${unreturned.counted}`
+        : this.#is([field], textsOf(row, [field])),
+    );
     const conditions = [...this.#own(), ...found];
     return await run(
       compiled(this.#dialect, sql`SELECT ${sql.join(returned)} FROM ${this.#table}${whereSql(conditions)}`),
     );
+  }
+
+  /** What the database would make of the key, made before so that it is known. @throws CodedError for what nobody can know */
+  async #made(run: Run, row: Values, key: readonly string[]): Promise<Values> {
+    const unsaid = key.filter((field) => row[field] === undefined && this.#column(field).made !== 'counted');
+    const values = unsaid.map((field) => {
+      const column = this.#column(field);
+      if (typeof column.made !== 'object')
+        throw badUserInput(`\`${field}\` is part of the key, and the database does not tell how it makes it: give it.`);
+      return named(this.#dialect.textOf(sql.raw(`(${column.made.as})`), column), field);
+    });
+    if (values.length === 0) return {};
+    const [made] = await run(compiled(this.#dialect, sql`SELECT ${sql.join(values)}`));
+    return made!;
   }
 
   #insert(rows: readonly Values[], told: Sql): SqlStatement {
