@@ -13,6 +13,7 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     unit: 'characters',
     default: 500,
   },
+  stems: { what: "How many words' stems are kept.", unit: 'words', default: 20_000 },
   firstReadRetryMs: {
     what: 'The pause before a stream reads again from a store that was away.',
     unit: 'ms',

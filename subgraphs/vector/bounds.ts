@@ -177,7 +177,6 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'writes',
     default: 4_096,
   },
-  stems: { what: "How many words' stems are kept.", unit: 'words', default: 20_000 },
   keywordTerms: {
     what: 'The most terms of a query that keyword search ranks by: the first ones.',
     unit: 'terms',

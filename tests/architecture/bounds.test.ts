@@ -95,8 +95,8 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/inference/drivers/static/wordpiece.ts',
   ],
   'Parts of a version of what is stored of a text: others would be another version.': [
-    'subgraphs/vector/keywords/terms.ts: LONGEST_WHOLE',
-    'subgraphs/vector/keywords/terms.ts: LONGEST_ATOM',
+    'subgraphs/shared/terms/terms.ts: LONGEST_WHOLE',
+    'subgraphs/shared/terms/terms.ts: LONGEST_ATOM',
     'subgraphs/vector/keywords/query.ts: SHORTEST_PREFIX',
   ],
   'What a column of PostgreSQL takes.': [

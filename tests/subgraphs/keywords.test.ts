@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { holds, parseKeywords } from '#subgraphs/vector/keywords/query.ts';
-import { stem } from '#subgraphs/vector/keywords/stem.ts';
-import { termsOf } from '#subgraphs/vector/keywords/terms.ts';
+import { stem } from '#subgraphs/shared/terms/stem.ts';
+import { termsOf } from '#subgraphs/shared/terms/terms.ts';
 
 /** Examples of Porter's paper, and words of this project's. */
 const STEMS =

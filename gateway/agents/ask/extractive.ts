@@ -1,6 +1,7 @@
 /**
- * Answers made of the documents' own sentences: those that are nearest to the question by meaning and by words. Where none is nearer
- * to it than sentences that have nothing to do with anything, nothing is answered.
+ * Answers made of the documents' own sentences: those that are nearest to the question by meaning and by words. A sentence fits where
+ * both together say so, and where its passage has every name and number of the question: an answer about another year, product or
+ * person is worse than none. Where no sentence fits, nothing is answered. How much is enough was tried by `npm run bench:ask`.
  */
 import { ASK } from '#gateway/bounds/ask.ts';
 import { beginningOf } from '#subgraphs/shared/graphemes.ts';
@@ -9,7 +10,7 @@ import { cosine } from '#subgraphs/shared/cosine.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Sentence } from '#subgraphs/shared/sentences.ts';
-import { isStopWordText } from '#subgraphs/shared/stop-words.ts';
+import { askedWords, isIn, shareIn, termsIn } from './asked-words.ts';
 import { withoutMarks } from './citation-marks.ts';
 import { citationOf, sentencesOf, type Citation, type Passage } from './passages.ts';
 
@@ -30,11 +31,21 @@ const UNRELATED = [
   'The second half of the match was better than the first.',
   'Most of them had already gone home by then.',
 ];
-/** By how much a sentence must be nearer to the question than any of those: cosines. */
-const MARGIN = 0.1;
-/** What sharing all of its words with a question is worth beside the cosine, and what the rank of its passage is. */
-const BY_WORDS = 0.3;
-const BY_PASSAGE = 0.1;
+/** By how much a sentence is nearer than any of those that fits by its meaning alone: cosines. */
+const SURELY = 0.45;
+/** What the words in the sentence, those in its passage, and the cosine must come to. */
+const ENOUGH = 0.8;
+/** What all words are worth of that in either place, and what the cosine is. */
+const BY_WORDS = 0.5;
+const BY_MEANING = 0.75;
+/** What is taken of it where no word of the question is in any passage that was found for it. */
+const STRANGE = 0.25;
+/** What the rank of its passage is worth in the order of those that fit. */
+const BY_PASSAGE = 0.05;
+/** What is taken of it for a sentence that only introduces what comes. */
+const INTRODUCES = 0.15;
+/** Further sentences fit less well than the first by no more than this. */
+const BEHIND = 0.25;
 /** Sentences that say the same are cited once. */
 const SAME = 0.93;
 
@@ -75,19 +86,27 @@ export async function extract(
   }
   const near = (at: number): number => (asked === undefined ? 0 : cosine(asked, vectors[at]!));
   const unrelated = Math.max(...UNRELATED.map((_, at) => near(candidates.length + at)));
-  const words = wordsOf(question);
+  const words = askedWords(question);
+  const names = words.filter(({ isName }) => isName);
+  const within = new Map(passages.map((passage) => [passage, termsIn(`${passage.title ?? ''}\n${passage.text}`)]));
+  const known = words.filter((word) => [...within.values()].some((terms) => isIn(terms, word)));
+  const strange = words.length === 0 ? 0 : 1 - known.length / words.length;
   const scored = candidates.flatMap(({ passage, sentence }, at): Scored[] => {
-    const shared = shareOf(words, sentence.text);
-    const fits = asked !== undefined && near(at) >= unrelated + MARGIN;
-    if (!fits && shared < 1) return [];
-    const score = near(at) + BY_WORDS * shared + BY_PASSAGE * passage.score;
-    return [{ passage, sentence, vector: asked && vectors[at], score }];
+    const around = within.get(passage)!;
+    if (!names.every((name) => isIn(around, name))) return [];
+    const nearer = near(at) - unrelated;
+    const shares = shareIn(termsIn(sentence.text), words) + shareIn(around, words);
+    const fit = BY_WORDS * shares + BY_MEANING * nearer - STRANGE * strange;
+    // What only introduces what comes, such as a list or code, says little without it.
+    const score = fit + BY_PASSAGE * passage.score - (sentence.text.endsWith(':') ? INTRODUCES : 0);
+    const fits = fit >= ENOUGH || (asked !== undefined && nearer >= SURELY);
+    return fits ? [{ passage, sentence, vector: asked && vectors[at], score }] : [];
   });
   // The order is that of the score and, of equals, that in which they were found: the same for the same documents.
   scored.sort((a, b) => b.score - a.score);
   const chosen: Scored[] = [];
   for (const each of scored) {
-    if (chosen.length === ASK.answerSentences) break;
+    if (chosen.length === ASK.answerSentences || each.score < scored[0]!.score - BEHIND) break;
     if (!chosen.some((other) => saysTheSame(other, each))) chosen.push(each);
   }
   if (chosen.length === 0) return undefined;
@@ -100,28 +119,14 @@ export async function extract(
 
 /** The sentence of a passage that what is written with its mark says, by the words that both have; its first, where none does. */
 export function quoted(passage: Passage, written: string): Citation {
-  const words = wordsOf(written);
+  const words = askedWords(written);
   let best: { sentence: Pick<Sentence, 'start' | 'end'>; share: number } | undefined;
   for (const sentence of sentencesOf(passage.text)) {
-    const share = shareOf(words, sentence.text);
+    const share = shareIn(termsIn(sentence.text), words);
     if (best === undefined || share > best.share) best = { sentence, share };
   }
   const whole = { start: 0, end: beginningOf(passage.text, ASK.longestSentence).length };
   return citationOf(passage, best?.sentence ?? whole);
-}
-
-const wordsOf = (text: string): Set<string> =>
-  new Set(
-    (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => word.length > 1 && !isStopWordText(word)),
-  );
-
-/** Of these words, how many a text has: 0 to 1. */
-function shareOf(words: ReadonlySet<string>, text: string): number {
-  if (words.size === 0) return 0;
-  const own = wordsOf(text);
-  let shared = 0;
-  for (const word of words) if (own.has(word)) shared++;
-  return shared / words.size;
 }
 
 const saysTheSame = (a: Scored, b: Scored): boolean =>

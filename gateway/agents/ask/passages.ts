@@ -92,29 +92,46 @@ export function citationOf(
   return { ...rest, number, quote: text.slice(start, end), start, end };
 }
 
-/** What a passage says in whole sentences, without headings, code and tables; places are those of its text. */
+/** What a passage says in whole sentences and in rows of tables, without headings and code; places are those of its text. */
 export function sentencesOf(text: string): Sentence[] {
   const found: Sentence[] = [];
-  for (const { block, at } of proseOf(text)) {
-    for (const { start, end, ...sentence } of sentencesIn(block, ASK.longestSentence))
-      if (
-        widthOf(sentence.text) >= ASK.shortestSentence &&
-        sentence.text.length <= ASK.longestSentence &&
-        /\p{L}.*\p{L}/u.test(sentence.text)
-      )
-        found.push({ ...sentence, start: at + start, end: at + end });
+  for (const { block, at, isRow } of proseOf(text)) {
+    const own = isRow
+      ? [{ text: cellsOf(block).join(' – '), start: 0, end: block.length }]
+      : sentencesIn(block, ASK.longestSentence);
+    for (const { start, end, text: written } of own) {
+      if (written.length > ASK.longestSentence) continue;
+      // The end of what is emphasised is cut from it by the point before.
+      const cut = /^[*_]{1,3}\s+/.exec(written)?.[0].length ?? 0;
+      const shown = written.replace(IMAGE, '').replace(LINK, '$1').trim();
+      const isLink = !/\p{L}/u.test(written.replace(IMAGE, '').replace(LINK, ''));
+      if (widthOf(shown) >= ASK.shortestSentence && /\p{L}.*\p{L}/u.test(shown) && !isLink && !shown.includes(']('))
+        found.push({ text: written.slice(cut), start: at + start + cut, end: at + end });
+    }
   }
   return found;
 }
 
-/** Begins a line that is no prose: a heading, a table, a fence, HTML. */
-const NO_PROSE = /^\s*(?:#{1,6}\s|\||```|~~~|<|---|===)/;
+/** Begins a line that is no prose: a heading, a fence, HTML. */
+const NO_PROSE = /^\s*(?:#{1,6}\s|```|~~~|<|---|===)/;
+const IMAGE = /!\[[^\]]*\]\([^)]*\)/g;
+const LINK = /\[([^\]]*)\]\([^)]*\)/g;
+/** Of a table, and what stands between its head and its rows. */
+const ROW = /^\s*\|/;
+const UNDER_HEAD = /^[\s|:-]+$/;
 /** Begins an item or a quotation. */
 const MARKER = /^\s*(?:[-*+]\s+|\d{1,3}[.)]\s+|>\s?)/;
 
-/** Paragraphs and items, and where each begins. */
-function proseOf(text: string): { readonly block: string; readonly at: number }[] {
-  const blocks: { block: string; at: number }[] = [];
+/** What a row says, column by column; what says nothing is left out. */
+const cellsOf = (row: string): string[] =>
+  row
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll('\\|', '|'))
+    .filter((cell) => /[\p{L}\p{N}]/u.test(cell));
+
+/** Paragraphs, items and rows of tables but for their heads, and where each begins. */
+function proseOf(text: string): { readonly block: string; readonly at: number; readonly isRow?: true }[] {
+  const blocks: { block: string; at: number; isRow?: true }[] = [];
   let open: { block: string; at: number } | undefined;
   let fenced = false;
   let at = 0;
@@ -123,7 +140,11 @@ function proseOf(text: string): { readonly block: string; readonly at: number }[
     const isFence = /^\s*(?:```|~~~)/.test(line);
     if (isFence) fenced = !fenced;
     if (isFence || fenced || line.trim() === '' || NO_PROSE.test(line)) open = undefined;
-    else if (open === undefined || marker > 0) blocks.push((open = { block: line.slice(marker), at: at + marker }));
+    else if (ROW.test(line)) {
+      open = undefined;
+      if (!UNDER_HEAD.test(line)) blocks.push({ block: line, at, isRow: true });
+      else if (blocks.at(-1)?.isRow) blocks.pop();
+    } else if (open === undefined || marker > 0) blocks.push((open = { block: line.slice(marker), at: at + marker }));
     else open.block += `\n${line}`;
     at += line.length + 1;
   }

@@ -1,6 +1,6 @@
 /** What a keyword query asks for, in the terms of `terms.ts`, whatever store ranks. */
-import { runsOf, termsOf, type Run } from './terms.ts';
-import { stem } from './stem.ts';
+import { runsOf, termsOf, type Run } from '#subgraphs/shared/terms/terms.ts';
+import { stem } from '#subgraphs/shared/terms/stem.ts';
 import { STOP_WORDS } from './stop-words.ts';
 
 /** A term to rank by, and how much it counts beside others. */

@@ -1,7 +1,7 @@
 /** Where the words of a query stand in a text, and what stands around them. */
 import { VECTOR } from '../bounds.ts';
 import { parseKeywords } from '../keywords/query.ts';
-import { termsWithin } from '../keywords/terms.ts';
+import { termsWithin } from '#subgraphs/shared/terms/terms.ts';
 
 /** A place in a text, in UTF-16 code units, as JavaScript and GraphQL clients in browsers count; `end` is behind the last one. */
 export interface Span {

@@ -1,7 +1,7 @@
 /** Documents, their chunks, and entities that they name, of the tenant that every caller has in development. */
 import type { Client } from 'pg';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
-import { TERMS_VERSION } from '#subgraphs/vector/keywords/terms.ts';
+import { TERMS_VERSION } from '#subgraphs/shared/terms/terms.ts';
 import { DIMENSIONS, vectorOf } from '#tests/bench/stores/sizes.ts';
 
 export interface Sizes {

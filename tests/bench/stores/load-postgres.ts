@@ -1,7 +1,7 @@
 /** Fills PostgreSQL as the drivers would have, without going through them one document at a time. */
 import type { Client } from 'pg';
 import { keywordsOf } from '#subgraphs/vector/drivers/postgres/keywords.ts';
-import { TERMS_VERSION } from '#subgraphs/vector/keywords/terms.ts';
+import { TERMS_VERSION } from '#subgraphs/shared/terms/terms.ts';
 import { DIMENSIONS, KINDS, MENTIONS, MODEL, SMALL, BIG, tenantOf, vectorOf, type Sizes } from './sizes.ts';
 
 const TENANT = `CASE WHEN i % 100 = 0 THEN '${SMALL}' ELSE '${BIG}' END`;

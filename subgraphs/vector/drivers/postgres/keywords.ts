@@ -3,7 +3,7 @@ import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { VECTOR } from '../../bounds.ts';
 import { BM25 } from '../../keywords/bm25.ts';
 import { parseKeywords, type Phrase, type RequiredWords } from '../../keywords/query.ts';
-import { termsOf } from '../../keywords/terms.ts';
+import { termsOf } from '#subgraphs/shared/terms/terms.ts';
 
 /** PostgreSQL's own: the largest position, and how many positions a lexeme keeps. */
 const LAST_POSITION = 16_383;

@@ -17,7 +17,7 @@ import type {
   VectorQuery,
 } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
-import { TERMS_VERSION } from '../../keywords/terms.ts';
+import { TERMS_VERSION } from '#subgraphs/shared/terms/terms.ts';
 import { requiredQuery, wantedOf, type Keywords } from './keywords.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');

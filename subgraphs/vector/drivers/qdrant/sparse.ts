@@ -5,7 +5,7 @@
  */
 import { BM25 } from '../../keywords/bm25.ts';
 import type { KeywordTerms } from '../../keywords/query.ts';
-import { termsOf } from '../../keywords/terms.ts';
+import { termsOf } from '#subgraphs/shared/terms/terms.ts';
 
 /** Assumed, because no one store knows it while it changes. */
 const AVERAGE_LENGTH = 200;

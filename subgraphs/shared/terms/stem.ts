@@ -3,7 +3,7 @@
  * M. F. Porter: An algorithm for suffix stripping. Program 14 (3), 1980, pages 130-137.
  */
 import { stemmer } from 'stemmer';
-import { VECTOR } from '../bounds.ts';
+import { SHARED } from '../bounds.ts';
 
 /** Texts are made of few words. Begun anew when it is full. */
 const known = new Map<string, string>();
@@ -13,7 +13,7 @@ export function stem(word: string): string {
   if (word.length < 3 || word.length > 40 || !/^[a-z]+$/.test(word)) return word;
   const found = known.get(word);
   if (found !== undefined) return found;
-  if (known.size === VECTOR.stems) known.clear();
+  if (known.size === SHARED.stems) known.clear();
   const made = stemmer(word);
   known.set(word, made);
   return made;
