@@ -94,7 +94,8 @@ export async function extract(
   const scored = candidates.flatMap(({ passage, sentence }, at): Scored[] => {
     const around = within.get(passage)!;
     if (!names.every((name) => isIn(around, name))) return [];
-    const nearer = near(at) - unrelated;
+    // A model that finds nothing near takes nothing from what the words say.
+    const nearer = Math.max(0, near(at) - unrelated);
     const shares = shareIn(termsIn(sentence.text), words) + shareIn(around, words);
     const fit = BY_WORDS * shares + BY_MEANING * nearer - STRANGE * strange;
     // What only introduces what comes, such as a list or code, says little without it.
