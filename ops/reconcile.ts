@@ -85,11 +85,15 @@ function tellCutting({ otherwise, recut, unchanged, refused }: RecutReport, mend
   return `${were}: the chunks of ${recut} are others now, those of ${unchanged} stay, ${refused} could not be cut again.`;
 }
 
-function summary({ tenants, documents, facts, differences, found, redelivered }: ReconcileReport): string {
+function summary({ tenants, documents, facts, messages, differences, found, redelivered }: ReconcileReport): string {
   const parts = Object.entries(differences).flatMap(([store, { DIFFERS, ORPHAN }]) =>
     DIFFERS + ORPHAN === 0 ? [] : [`${store.toLowerCase()} ${DIFFERS} missing or stale, ${ORPHAN} orphaned`],
   );
-  const remembered = facts === 0 ? '' : ` and ${facts} remembered ${facts === 1 ? 'fact' : 'facts'}`;
+  const besides = [
+    facts === 0 ? [] : `${facts} remembered ${facts === 1 ? 'fact' : 'facts'}`,
+    messages === 0 ? [] : `${messages} ${messages === 1 ? 'message' : 'messages'}`,
+  ].flat();
+  const remembered = besides.map((each) => ` and ${each}`).join('');
   const of = `${documents} ${documents === 1 ? 'document' : 'documents'}${remembered} of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
   if (found === 0) return `Compared ${of}: no differences.`;
   return `Compared ${of}: ${parts.join('; ')}.${redelivered === 0 ? ' Run with --mend to deliver them again.' : ` ${redelivered} will be delivered again.`}`;

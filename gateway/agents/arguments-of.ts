@@ -1,6 +1,8 @@
 /** What a tool takes, as a schema. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { editDistance } from '#subgraphs/shared/hints.ts';
+import type { JsonSchema } from './output-schemas.ts';
 
 /**
  * An object of these arguments. Others are passed over, since models add what they think (`reasoning`); but not one that is nearly one of
@@ -19,9 +21,16 @@ export const argumentsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
     }
   });
 
-/** Them as JSON Schema, without `$schema`, which some models' servers refuse among parameters. */
-export function parametersOf(input: z.ZodType): object {
-  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: 'input' });
+/** Them as JSON Schema, without `$schema`, which some models' servers refuse among parameters, and what holds of all anyway. Others may come, which is what JSON Schema takes for granted. */
+export function parametersOf(input: z.ZodType): JsonSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(input, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      delete jsonSchema.propertyNames;
+      if (isDeepStrictEqual(jsonSchema.additionalProperties, {})) delete jsonSchema.additionalProperties;
+    },
+  });
   return schema;
 }
 

@@ -32,14 +32,8 @@ import { AGENTS } from '#gateway/bounds/agents.ts';
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 const STRING = { type: 'string' } as const;
-const ERRORS = {
-  type: 'array',
-  items: {
-    type: 'object',
-    required: ['message'],
-    properties: { message: STRING, extensions: { type: 'object' } },
-  },
-} as const;
+/** As GraphQL has them: whoever reads a list of tools knows what else is in one. */
+const ERRORS = { type: 'array', items: { type: 'object', required: ['message'] } } as const;
 /** What is longer than a page, or no data at all: `next` says how to go on, `nextOffset` is the `offset` of the page behind it. */
 const TEXT = { text: STRING, next: STRING, nextOffset: { type: 'integer' } } as const;
 
@@ -169,7 +163,7 @@ export function dataSchemaOf(schema: GraphQLSchema, document: DocumentNode): Jso
     const named = getNamedType(type);
     if (isEnumType(named)) {
       const values = named.getValues().map(({ name }) => name);
-      return values.length > AGENTS.outputValues ? STRING : { type: 'string', enum: values };
+      return values.length > AGENTS.outputValues ? STRING : { enum: values };
     }
     // What another scalar is written as, its own server knows.
     return isLeafType(named) ? (SCALARS[named.name] ?? {}) : objectOf(selected);
@@ -188,6 +182,6 @@ const withMore = (when: Conditions, more: readonly string[]): Conditions =>
   more.length === 0 ? when : new Set([...when, ...more]);
 
 function orNull(schema: JsonSchema): JsonSchema {
-  if (schema['enum'] !== undefined) return { anyOf: [schema, { type: 'null' }] };
+  if (Array.isArray(schema['enum'])) return { enum: [...(schema['enum'] as unknown[]), null] };
   return typeof schema['type'] === 'string' ? { ...schema, type: [schema['type'], 'null'] } : schema;
 }

@@ -34,6 +34,12 @@ const holdingAt = (now: string) => [
 /** Of facts, those that are of everybody, or of one user alone. */
 const ofUser = (userId: string) => ({ or: [{ userId: { isNull: true } }, { userId: { eq: userId } }] });
 
+const SEARCH_MESSAGES = `query SearchMessages($where: MessageFilter!, $first: Int!, $after: String) {
+  messages(where: $where, orderBy: [{ field: SIMILARITY }], first: $first, after: $after) {
+    nodes { sequence role content createdAt session { id title } } pageInfo { hasNextPage endCursor }
+  }
+}`;
+
 const SESSION_CONTEXT = `query SessionContext($sessionId: ID!, $maxTokens: Int) {
   session(id: $sessionId) {
     title messageCount
@@ -291,6 +297,31 @@ export function agentTools(calls: Calls, allowed: ReadonlySet<Capability>): Agen
         { own: true, page: page(given) },
       ),
     { operation: RECALL },
+  );
+  add(
+    ['read'],
+    'search_messages',
+    'Find messages of conversations that answer a question best.',
+    {
+      query: z.string().min(1),
+      sessionId: z.string().nullish().describe('Only of this one.'),
+      first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.facts}`),
+      after: z.string().nullish(),
+      offset: OFFSET,
+    },
+    ({ query, sessionId, first, after, ...given }) =>
+      calls.run(
+        {
+          query: SEARCH_MESSAGES,
+          variables: {
+            where: { similarTo: { query }, ...(sessionId ? { sessionId: { eq: sessionId } } : {}) },
+            first: first ?? AGENTS.facts,
+            after,
+          },
+        },
+        { own: true, page: page(given) },
+      ),
+    { operation: SEARCH_MESSAGES },
   );
   add(
     ['read'],

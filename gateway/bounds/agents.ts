@@ -138,7 +138,7 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     default: 5,
   },
   facts: {
-    what: 'How many remembered facts `recall` finds where it is not asked for another number.',
+    what: 'How many remembered facts `recall`, or messages `search_messages`, finds where it is not asked for another number.',
     unit: 'facts',
     default: 5,
   },

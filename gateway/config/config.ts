@@ -166,6 +166,8 @@ export interface Config {
       readonly region: string;
       readonly forcePathStyle: boolean;
     }>;
+    /** Whether messages of sessions are found by meaning. */
+    readonly messagesIndexed: boolean;
     /** What a start embeds again where another model embedded it. */
     readonly reindex: 'ALL' | 'FREE' | 'OFF';
     /** The most tokens that the embedding model takes; undefined where none is asked. */
@@ -442,6 +444,9 @@ function build(
       })),
       builtInEmbedder: isBuiltInEmbedder ? (env.EMBEDDING_MODEL as BuiltInModel) : DEFAULT_BUILT_IN,
       reindex: reindexed(env),
+      messagesIndexed:
+        env.INDEX_MESSAGES === 'always' ||
+        (env.INDEX_MESSAGES === 'auto' && servedModel === undefined && env.OPENAI_BASE_URL !== 'off'),
       maxTokens: env.EMBEDDING_MAX_TOKENS ?? (servedModel === undefined ? undefined : USUAL_MAX_TOKENS),
       models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
         baseUrl: env.OPENAI_BASE_URL,

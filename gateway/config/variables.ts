@@ -596,7 +596,7 @@ export const Variables = z.object({
     text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'),
     'vector',
     'chunks',
-    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model. Beside it is `<name>_facts`, with what agents remember. On Qdrant there is one more beside each, `<name>_documents`, with one vector for each document.',
+    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model. Beside it are `<name>_facts`, with what agents remember, and `<name>_messages`, with what is said in sessions. On Qdrant there is one more beside each, `<name>_documents`, with one vector for each document.',
   ),
   PGVECTOR: optional(
     z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'),
@@ -677,6 +677,12 @@ export const Variables = z.object({
     'inference',
     'auto',
     'Whether a start of the server embeds again, in the background, what another model embedded (docs/search.md). `auto`: where `EMBEDDING_MODEL` names the model, and between built-in ones; not what a served model embedded because none is named. `off`: only `npm run reindex` does.',
+  ),
+  INDEX_MESSAGES: withDefault(
+    z.enum(['auto', 'always', 'off'], 'must be `auto`, `always` or `off`'),
+    'inference',
+    'auto',
+    'Whether messages of sessions are embedded as they are appended, so that they are found by meaning (docs/agents.md). `auto`: where a built-in embedder does it, which costs nothing; a served model (`EMBEDDING_MODEL`) may be paid for by each word that is said, and is told only with `always`.',
   ),
   EMBEDDING_DIMENSIONS: optional(
     integer(1, VECTOR.dimensions),

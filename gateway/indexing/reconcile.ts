@@ -5,8 +5,7 @@
  */
 import { parse } from 'graphql';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
-import type { IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
+import { INDEXED_KINDS, isIndexedId, type IndexedKind } from '#subgraphs/shared/indexed-kind.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
 import { INDEXED_STORES, type IndexedStore } from './outbox.ts';
@@ -46,6 +45,8 @@ export interface ReconcileReport {
   readonly tenants: number;
   readonly documents: number;
   readonly facts: number;
+  /** Of sessions, those that are followed. */
+  readonly messages: number;
   /** By store and kind. */
   readonly differences: Readonly<Record<IndexedStore, Readonly<Record<DifferenceKind, number>>>>;
   readonly found: number;
@@ -86,8 +87,6 @@ const GRAPH_DOCUMENTS = parse(
   'query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }',
 );
 
-const KINDS: readonly IndexedKind[] = ['DOCUMENT', 'MEMORY_FACT'];
-
 /** Where documents' bytes are kept: `documents/<id>/<name>`. What people keep beside them is theirs. */
 const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
 
@@ -121,7 +120,7 @@ class Run {
   >;
   readonly #skipped: Partial<Record<IndexedStore, string>> = {};
   #tenants = 0;
-  readonly #compared: Record<IndexedKind, number> = { DOCUMENT: 0, MEMORY_FACT: 0 };
+  readonly #compared: Record<IndexedKind, number> = { DOCUMENT: 0, MEMORY_FACT: 0, MESSAGE: 0 };
   #redelivered = 0;
 
   constructor(options: ReconcileOptions, cutting: RecutReport) {
@@ -135,6 +134,7 @@ class Run {
       tenants: this.#tenants,
       documents: this.#compared.DOCUMENT,
       facts: this.#compared.MEMORY_FACT,
+      messages: this.#compared.MESSAGE,
       differences: this.#counts,
       found,
       redelivered: this.#redelivered,
@@ -145,9 +145,9 @@ class Run {
 
   async tenant(tenantId: string): Promise<void> {
     this.#tenants++;
-    for (const kind of KINDS) await this.#compare(tenantId, kind);
+    for (const kind of INDEXED_KINDS) await this.#compare(tenantId, kind);
     await this.#unlessDown('OBJECT', () => this.#orphanedObjects(tenantId));
-    for (const kind of KINDS) await this.#unlessDown('VECTOR', () => this.#orphanedVectors(tenantId, kind));
+    for (const kind of INDEXED_KINDS) await this.#unlessDown('VECTOR', () => this.#orphanedVectors(tenantId, kind));
     await this.#unlessDown('GRAPH', () => this.#orphanedGraphs(tenantId));
   }
 
@@ -225,7 +225,7 @@ class Run {
    * @param keys where a store has something, by document or fact; only ids that are made here are the outbox's business
    */
   async #orphans(tenantId: string, store: IndexedStore, keys: ReadonlyMap<string, string | null>): Promise<void> {
-    const ids = [...keys.keys()].filter((id) => isIdOf('Document', id) || isIdOf('MemoryFact', id));
+    const ids = [...keys.keys()].filter(isIndexedId);
     if (ids.length === 0) return;
     const { knownDocuments } = await this.#options.call<{ knownDocuments: string[] }>(
       'relational',

@@ -51,6 +51,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       {
         ...config.bounds.relational,
         maxTokens: config.stores.maxTokens,
+        messagesIndexed: config.stores.messagesIndexed,
         apiKeyPeppers,
         requestMs: config.bounds.admission.timeoutMs,
       },
@@ -79,7 +80,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   vector: async ({ config, postgres, work, log }, { embedder, reranker, shares }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
-    const { qdrant, vectorCollection: collection, pgvector, reindex } = config.stores;
+    const { qdrant, vectorCollection: collection, pgvector, reindex, messagesIndexed } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
     return createVector(
       {
@@ -87,6 +88,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         collection,
         pgvector,
         reindex,
+        messagesIndexed,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
       { postgres, embedder: needed(embedder, 'embedder'), reranker, shares, work, log: logTo(log, 'vector') },

@@ -75,6 +75,11 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
     unit: 'bytes',
     default: 32 * 1024 * 1024,
   },
+  indexedMessage: {
+    what: 'How much of a message is found by meaning: its beginning.',
+    unit: 'characters',
+    default: 8_000,
+  },
   contextTokens: { what: "The most tokens of a session's context.", unit: 'tokens', default: 1_000_000 },
   contextTokensDefault: { what: 'How many, where it is not asked for another number.', unit: 'tokens', default: 8_000 },
   contextMessages: { what: 'The most messages of one.', unit: 'messages', default: 500 },

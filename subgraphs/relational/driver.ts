@@ -133,6 +133,8 @@ export interface AppendMessages {
   readonly idempotencyKey: string | null;
   /** The last sequence that the writer knows. @default any */
   readonly expectedSequence: number | null;
+  /** Whether the vector store follows them. @default false */
+  readonly indexed?: boolean;
 }
 
 /** What was said in a session from its first message through one of them, in short. */

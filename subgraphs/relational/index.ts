@@ -40,6 +40,8 @@ export interface RelationalConfig extends Partial<BoundValues<typeof RELATIONAL>
    * least 32 bytes. @default one made here: keys hold as long as this subgraph
    */
   readonly apiKeyPeppers?: Peppers | undefined;
+  /** Whether the vector store follows messages, so that they are found by meaning. @default false */
+  readonly messagesIndexed?: boolean | undefined;
   /** The longest time for a whole answer, in milliseconds: what waits for stores waits no longer. @default no end */
   readonly requestMs?: number | undefined;
 }
@@ -97,6 +99,7 @@ export async function createRelational(
       runs,
       graph,
       chat,
+      messagesIndexed: config.messagesIndexed,
       naming: config.naming,
     }),
     routes: [],

@@ -4,7 +4,7 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import { checkCollectionName, DEFAULT_COLLECTION, factsCollection } from './indexing/collection.ts';
+import { checkCollectionName, DEFAULT_COLLECTION, factsCollection, messagesCollection } from './indexing/collection.ts';
 import type { ModelRenewer, VectorDriver } from './driver.ts';
 import { BackgroundRenewal } from './drivers/background-renewal.ts';
 import { disabledVectors } from './drivers/disabled.ts';
@@ -33,6 +33,8 @@ export interface VectorConfig extends ScanOptions {
    * where pgvector can be used, else `off`; one that is asked for and cannot be used is an error.
    */
   readonly pgvector?: VectorType | 'off';
+  /** Whether messages of sessions come here, so that they are found by meaning. @default false */
+  readonly messagesIndexed?: boolean | undefined;
   /** Longest time for one request to Qdrant. @default `VECTOR.qdrantTimeoutMs` */
   readonly qdrantTimeoutMs?: number;
   /** Longest request that writes to Qdrant. @default `VECTOR.qdrantBatchBytes` */
@@ -64,7 +66,7 @@ export interface VectorDeps {
  *   fails
  */
 export async function createVector(config: VectorConfig, deps: VectorDeps): Promise<Subgraph> {
-  const { driver, facts, renewer } = await createDrivers(config, deps);
+  const { driver, facts, messages, renewer } = await createDrivers(config, deps);
   const { reindex = 'FREE' } = config;
   const renewal =
     renewer === undefined || reindex === 'OFF'
@@ -75,6 +77,8 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
     schema: buildSchema({
       driver,
       facts,
+      messages,
+      messagesIndexed: config.messagesIndexed === true,
       embedder: deps.embedder,
       reranker: deps.reranker,
       searching: searchingShared(driver, deps.shares),
@@ -87,7 +91,7 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
       const progress = renewal?.progress;
       return [progress === undefined || health.state !== 'ok' ? health : { ...health, detail: progress }];
     },
-    // Of documents and of facts alike: those of the collection of one name are beside each other.
+    // Of documents, facts and messages alike: those of the collection of one name are beside each other.
     erasure: driver.erasure,
     examine: async () => {
       const plan = await renewer?.plan(false);
@@ -109,20 +113,22 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
       await renewal?.close();
       await driver.close();
       await facts.close();
+      await messages.close();
     },
   };
 }
 
-/** One for documents, and one for remembered facts in a collection beside theirs. */
+/** One for documents, and one each for remembered facts and messages in collections beside theirs. */
 async function createDrivers(
   config: VectorConfig,
   { postgres, work, log, embedder }: VectorDeps,
-): Promise<{ driver: VectorDriver; facts: VectorDriver; renewer?: ModelRenewer }> {
+): Promise<{ driver: VectorDriver; facts: VectorDriver; messages: VectorDriver; renewer?: ModelRenewer }> {
   const { collection = DEFAULT_COLLECTION, qdrant } = config;
   const name = checkCollectionName(collection);
-  const both = <Driver>(make: (collection: string) => Driver): [Driver, Driver] => [
+  const each = <Driver>(make: (collection: string) => Driver): [Driver, Driver, Driver] => [
     make(name),
     make(factsCollection(name)),
+    make(messagesCollection(name)),
   ];
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
@@ -131,17 +137,19 @@ async function createDrivers(
       batchBytes: config.qdrantBatchBytes,
       checked: config.qdrantChecked,
     };
-    const [driver, facts] = both((each) => new QdrantVectors({ ...qdrant, ...bounds, log }, each));
-    const renewers = [driver, facts].map((each) => each.renewer(embedder, postgres));
-    return { driver, facts, renewer: new RenewersInTurn(renewers) };
+    const drivers = each((collection) => new QdrantVectors({ ...qdrant, ...bounds, log }, collection));
+    const [driver, facts, messages] = drivers;
+    const renewers = drivers.map((one) => one.renewer(embedder, postgres));
+    return { driver, facts, messages, renewer: new RenewersInTurn(renewers) };
   }
-  if (postgres === undefined) return { driver: disabledVectors, facts: disabledVectors };
+  if (postgres === undefined) return { driver: disabledVectors, facts: disabledVectors, messages: disabledVectors };
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
   const cache = new MatrixCache({ bytes: config.exactCacheBytes, rows: config.exactRows });
   const rankedBy = await ranking(postgres, config);
-  const [driver, facts] = both((each) => new PostgresVectors(postgres, each, { ...rankedBy(each), cache, work }));
+  const drivers = each((of) => new PostgresVectors(postgres, of, { ...rankedBy(of), cache, work }));
+  const [driver, facts, messages] = drivers;
   driver.renewKeywords(log ?? (() => undefined)); // Of all collections.
-  return { driver, facts, renewer: new RenewersInTurn([driver, facts].map((each) => each.renewer(embedder))) };
+  return { driver, facts, messages, renewer: new RenewersInTurn(drivers.map((one) => one.renewer(embedder))) };
 }
 
 /** How a collection is ranked: by pgvector where it can be used; comparing all needs nobody's leave. */

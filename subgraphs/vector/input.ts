@@ -53,7 +53,7 @@ export interface SearchFilterShape {
   not?: SearchFilterShape | null;
 }
 
-/** Conditions on remembered facts as GraphQL has them. */
+/** Conditions on remembered facts, or on messages, as GraphQL has them. */
 export interface FactFilterShape {
   id?: IdFilterShape | null;
   and?: FactFilterShape[] | null;
@@ -77,6 +77,8 @@ const RULES = {
   characters: VECTOR.filterCharacters,
   pathKeys: VECTOR.pathKeys,
 };
+
+const ID_RULES = { ...RULES, columns: { documentId: 'scalar' }, formerly: { id: 'documentId' } } as const;
 
 /**
  * A filter as drivers take it; undefined where it asks for nothing.
@@ -102,9 +104,22 @@ export function checkFactFilter(
   { principal }: RequestContext,
   where: FactFilterShape | null | undefined,
 ): Condition | undefined {
-  const filter = parseFilter({ ...RULES, columns: { documentId: 'scalar' }, formerly: { id: 'documentId' } }, where);
+  const filter = parseFilter(ID_RULES, where);
   if (seesEveryUser(principal, 'memory:all')) return filter;
   return bothOf(filter, { kind: 'in', column: 'source', values: ['', principal.subject] });
+}
+
+/**
+ * The same of messages, of which the caller's own are let through: they are kept as facts are, and all are a user's.
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function checkMessageFilter(
+  { principal }: RequestContext,
+  where: FactFilterShape | null | undefined,
+): Condition | undefined {
+  const filter = parseFilter(ID_RULES, where);
+  if (seesEveryUser(principal, 'sessions:all')) return filter;
+  return bothOf(filter, { kind: 'compare', column: 'source', operator: '=', value: principal.subject });
 }
 
 /** What lets through what both do. */

@@ -18,6 +18,8 @@ export interface VectorLoaders {
   readonly nearDocuments: NearDocuments;
   /** The remembered facts nearest to one. */
   readonly nearFacts: NearDocuments;
+  /** The messages nearest to one. */
+  readonly nearMessages: NearDocuments;
   /** Null where the chunk has no vector. */
   readonly similarChunks: ByLimit<RankedChunk>;
   /** Null where no chunk of the document has a vector. */
@@ -34,6 +36,7 @@ export function createLoaders(
   deps: () => {
     driver: VectorDriver;
     facts: VectorDriver;
+    messages: VectorDriver;
     searching: Searchable;
     embedder: Embedder;
     reranker: Reranker | undefined;
@@ -74,6 +77,7 @@ export function createLoaders(
       search,
       nearDocuments: new NearDocuments(context, deps),
       nearFacts: new NearDocuments(context, () => ({ searching: deps().facts, embedder: deps().embedder })),
+      nearMessages: new NearDocuments(context, () => ({ searching: deps().messages, embedder: deps().embedder })),
       text,
       contentHash,
       similarChunks: chunks.byLimit,

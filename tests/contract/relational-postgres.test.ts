@@ -233,6 +233,8 @@ describe('the tables', () => {
       // What may be shared, for the functions that show it to those with whom it was.
       else if (['agents', 'agent_versions', 'shares'].includes(table))
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      // What is found by meaning where messages are followed, and whose it is.
+      else if (table === 'messages') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // When sessions changed last, for retention, and nothing of what.
       else if (table === 'sessions') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of API keys it reads what it verifies them by.
@@ -247,7 +249,7 @@ describe('the tables', () => {
       'SELECT actor FROM relational.audit_entries',
       'SELECT created_by FROM relational.api_keys',
       'SELECT user_id FROM relational.sessions',
-      'SELECT content FROM relational.messages',
+      'SELECT tool_calls FROM relational.messages',
       'SELECT text FROM relational.session_summaries',
     ]) {
       const more = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql, parameters: [] }));

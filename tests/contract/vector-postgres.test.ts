@@ -65,7 +65,7 @@ async function openForFacts(server?: string): Promise<FactStoreUnderTest> {
   const postgres = new Postgres({ url: database.url });
   const pgvector = server === undefined ? {} : ({ pgvector: 'vector' } as const);
   return {
-    serve: (embedder) => createVector({ ...pgvector, reindex: 'OFF' }, { postgres, embedder }),
+    serve: (embedder) => createVector({ ...pgvector, reindex: 'OFF', messagesIndexed: true }, { postgres, embedder }),
     [Symbol.asyncDispose]: async () => {
       await postgres.close();
       await database[Symbol.asyncDispose]();

@@ -560,7 +560,7 @@ describe.skipIf(!url)('with TEST_QDRANT_URL', () => {
     const apiKey = process.env['TEST_QDRANT_API_KEY'];
     const qdrant = { url: url!, ...(apiKey === undefined ? {} : { apiKey }) };
     return {
-      serve: (embedder) => createVector({ qdrant, collection, reindex: 'OFF' }, { embedder }),
+      serve: (embedder) => createVector({ qdrant, collection, reindex: 'OFF', messagesIndexed: true }, { embedder }),
       [Symbol.asyncDispose]: async () => undefined,
     };
   });

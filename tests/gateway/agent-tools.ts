@@ -6,6 +6,7 @@ export const READING = [
   'execute',
   'search',
   'recall',
+  'search_messages',
   'session_context',
   'run_events',
 ];

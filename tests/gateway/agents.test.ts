@@ -1,5 +1,6 @@
 import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { READING } from './agent-tools.ts';
 
@@ -475,6 +476,7 @@ describe('MCP', () => {
       variables: { runId, text: long },
     });
     const query = '{ __schema { types { name } } }';
+    await delivered(other);
     const asked: Record<string, object> = {
       search_schema: { query: 'documents' },
       describe: { name: 'Query' },
@@ -482,6 +484,7 @@ describe('MCP', () => {
       execute: { query },
       search: { query: 'when does the tide turn' },
       recall: { query: 'tide' },
+      search_messages: { query: 'tide' },
       session_context: { sessionId },
       run_events: { runId },
     };
@@ -503,7 +506,15 @@ describe('MCP', () => {
       }
       if (name !== 'describe') expect(JSON.parse(whole)).toHaveProperty('data');
     }
-    expect(goOn).toEqual(['describe', 'execute', 'search', 'recall', 'session_context', 'run_events']);
+    expect(goOn).toEqual([
+      'describe',
+      'execute',
+      'search',
+      'recall',
+      'search_messages',
+      'session_context',
+      'run_events',
+    ]);
     // What is refused is cut, and goes on nowhere.
     expect((await ask('validate', asked['validate']!)).next).toMatch(/The rest is left out/);
   });

@@ -77,6 +77,7 @@ test('finds nothing where everything was delivered', async () => {
     tenants: 2,
     documents: 2 * DOCUMENTS,
     facts: 0,
+    messages: 0,
     found: 0,
     redelivered: 0,
     skipped: {},

@@ -5,13 +5,13 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** A store that follows documents; the one of vectors follows remembered facts too. */
+/** A store that follows documents; the one of vectors follows remembered facts and messages too. */
 export type IndexedStore =
   /** The graph, which has the entities and relations. */
   | 'GRAPH'
   /** The object store, which has the bytes. */
   | 'OBJECT'
-  /** The vector store, which finds the chunks, and remembered facts. */
+  /** The vector store, which finds the chunks, remembered facts and messages. */
   | 'VECTOR';
 
 /** How far a store has come in following a document. */

@@ -40,6 +40,7 @@ export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[
   { suite: 'tests/e2e/conditions/orders.test.ts', needs: ['neo4j', 'qdrant'] },
   { suite: 'tests/e2e/conditions/facts.test.ts', needs: ['qdrant'] },
   { suite: 'tests/e2e/memory/users.test.ts', needs: ['qdrant'] },
+  { suite: 'tests/e2e/memory/messages.test.ts', needs: ['qdrant'] },
   { suite: 'tests/stores/erasure.test.ts', needs: ['neo4j', 's3', 'qdrant', 'redis'] },
   { suite: 'tests/stores/doctor.test.ts', needs: ['neo4j', 's3', 'qdrant', 'redis'] },
   { suite: 'tests/faults/faults.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },

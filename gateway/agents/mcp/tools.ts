@@ -1,6 +1,7 @@
 /** The agents' tools and prompts, as the Model Context Protocol tells of them. */
 import type { McpServer, StandardSchemaWithJSON, ToolExecution } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { parametersOf } from '../arguments-of.ts';
 import type { JsonSchema } from '../output-schemas.ts';
 import type { AgentTool } from '../tools.ts';
 import { viewOf } from './apps.ts';
@@ -18,7 +19,7 @@ export function addTools(
       name,
       {
         description,
-        inputSchema: input,
+        inputSchema: asked(input),
         outputSchema: told(output),
         ...(view === undefined ? {} : { _meta: view }),
         annotations: reads
@@ -31,6 +32,19 @@ export function addTools(
     if (execution !== undefined) registered.execution = execution;
   }
 }
+
+/** What is checked as it is and told as elsewhere: each of these words is sent to a model on each turn. */
+const asked = (input: AgentTool['input']): StandardSchemaWithJSON<Record<string, unknown>> => {
+  const schema = parametersOf(input);
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'tributary',
+      validate: (value) => input['~standard'].validate(value),
+      jsonSchema: { input: () => ({ ...schema }), output: () => ({ ...schema }) },
+    },
+  };
+};
 
 /** A schema that is told and not checked again with each answer: an answer that did not fit would be no answer at all. */
 const told = (schema: JsonSchema): StandardSchemaWithJSON => ({

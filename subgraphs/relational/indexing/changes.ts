@@ -1,13 +1,13 @@
 /**
- * What processes tell one another of the outbox: that something has come about with the entries of a document, or of a remembered fact. It is no news
+ * What processes tell one another of the outbox: that something has come about with the entries of a document, of a remembered fact or of a message. It is no news
  * of what; whoever wants to know looks.
  */
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { isIndexedId } from '#subgraphs/shared/indexed-kind.ts';
 import { isTenantId } from '#subgraphs/shared/tenant-id.ts';
 
 export interface Change {
   readonly tenantId: string;
-  /** The document's id, or the fact's. */
+  /** The document's id, the fact's, or the message's. */
   readonly documentId: string;
   /** Whether an entry is to be delivered now. */
   readonly due: boolean;
@@ -34,6 +34,6 @@ export interface OutboxChanges {
 export function parseChange(text: string): Change | undefined {
   const [, tenantId, documentId, state] = /^(\S{1,127}) (\S{1,60}) ([A-Z]{1,20})$/.exec(text) ?? [];
   if (tenantId === undefined || documentId === undefined || !isTenantId(tenantId)) return undefined;
-  if (!isIdOf('Document', documentId) && !isIdOf('MemoryFact', documentId)) return undefined;
+  if (!isIndexedId(documentId)) return undefined;
   return { tenantId, documentId, due: state === 'PENDING' };
 }

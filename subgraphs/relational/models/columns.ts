@@ -317,6 +317,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'Message',
     table: 'messages',
     items: 'messages',
+    referred: true,
     columns: {
       id,
       sessionId: { column: 'session_id', type: 'id', description: 'The id of its session.', filterable: true },

@@ -93,6 +93,8 @@ export interface SchemaParts {
   readonly graph: () => GraphLookup | undefined;
   /** A model that sums up sessions, where there is one, likewise. */
   readonly chat: () => Chat | undefined;
+  /** Whether what is said in sessions is found by meaning, likewise. */
+  readonly messagesIndexed: () => boolean;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };

@@ -33,6 +33,8 @@ export interface RelationalSchemaDeps {
   readonly runs?: SchemaParts['runs'] | undefined;
   readonly graph?: SchemaParts['graph'] | undefined;
   readonly chat?: SchemaParts['chat'] | undefined;
+  /** @default false */
+  readonly messagesIndexed?: boolean | undefined;
   /** The most documents that are looked through for entities. @default `RELATIONAL.naming` */
   readonly naming?: number | undefined;
 }
@@ -44,7 +46,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   const node = addNodeInterface(builder);
   let loaders: SchemaParts['loaders'] | undefined;
   const indexedStore = builder.enumType('IndexedStore', {
-    description: 'A store that follows documents; the one of vectors follows remembered facts too.',
+    description: 'A store that follows documents; the one of vectors follows remembered facts and messages too.',
     values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
   }) as unknown as SchemaParts['indexedStore'];
   const parts: SchemaParts = {
@@ -56,6 +58,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     runs: () => deps.runs?.(),
     graph: () => deps.graph?.(),
     chat: () => deps.chat?.(),
+    messagesIndexed: () => deps.messagesIndexed === true,
     inputs: new Map(),
     node,
     loaders: (context) => (loaders ??= createLoaders(deps.driver, parts.graph, deps.naming))(context),
@@ -89,6 +92,6 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
 
 const FOLLOWS = {
   OBJECT: 'The object store, which has the bytes.',
-  VECTOR: 'The vector store, which finds the chunks, and remembered facts.',
+  VECTOR: 'The vector store, which finds the chunks, remembered facts and messages.',
   GRAPH: 'The graph, which has the entities and relations.',
 } as const;

@@ -74,7 +74,7 @@ export function addSessions(parts: SchemaParts): { role: unknown } {
         if (parts === null) throw noSuch('Message', id);
         return parts;
       }),
-      role: t.field({ type: role, nullable: false, description: 'Who says it.', resolve: (row) => row.role as never }),
+      role: t.field({ type: role, description: 'Who says it.', resolve: (row) => row.role as never }),
       session: t.field({
         type: types.Session,
         directives: { leads: { by: 'sessionId' } },
@@ -221,7 +221,7 @@ function addAppend(parts: SchemaParts, role: unknown): void {
     takes: 'memory:write',
     description:
       `Appends messages to a session, all or none, each with the next \`sequence\`; ${SEEN}. However many write at once, numbers have no gaps. ` +
-      `A session holds at most ${RELATIONAL.sessionMessages.toLocaleString('en')} (\`CONFLICT\`).`,
+      `A session holds at most ${RELATIONAL.sessionMessages.toLocaleString('en')} (\`CONFLICT\`). What they say is found by meaning (\`messages(where: { similarTo })\`) a moment later, where \`INDEX_MESSAGES\` has them followed.`,
     input: 'The messages to append.',
     inputFields: (t) => ({
       sessionId: t.id({ required: true, description: 'The session.' }),
@@ -258,6 +258,7 @@ function addAppend(parts: SchemaParts, role: unknown): void {
         runId: await checkRun(parts, context, runId),
         idempotencyKey: checkIdempotencyKey(idempotencyKey),
         expectedSequence: expectedSequence ?? null,
+        indexed: parts.messagesIndexed(),
       });
     },
   });

@@ -11,6 +11,9 @@ export const DEFAULT_COLLECTION = 'chunks';
 /** The collection beside that of a name in which remembered facts are: nothing that searches documents finds them. */
 export const factsCollection = (name: string): string => `${name}_facts`;
 
+/** The same of messages of sessions. */
+export const messagesCollection = (name: string): string => `${name}_messages`;
+
 /** @throws CodedError `BAD_USER_INPUT` for a name that no store takes */
 export function checkCollectionName(name: string): string {
   if (!COLLECTION_NAME.test(name)) {

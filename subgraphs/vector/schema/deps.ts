@@ -7,6 +7,10 @@ export interface VectorSchemaDeps {
   readonly driver: VectorDriver;
   /** The same store, of what agents remember: each fact is a document of one chunk, in a collection that no other search reads. */
   readonly facts: VectorDriver;
+  /** The same of messages of sessions. */
+  readonly messages: VectorDriver;
+  /** Whether messages come here, so that they are found. */
+  readonly messagesIndexed: boolean;
   readonly embedder: Embedder;
   /** Absent where nothing reranks. */
   readonly reranker: Reranker | undefined;

@@ -1,4 +1,4 @@
-/** The vector subgraph's schema: search, similar chunks, documents and remembered facts, and the writes that keep vectors. */
+/** The vector subgraph's schema: search, similar chunks, documents, remembered facts and messages, and the writes that keep vectors. */
 import type { GraphQLSchema } from 'graphql';
 
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
@@ -11,6 +11,7 @@ import { addSearch } from './search.ts';
 import { addSimilar } from './similar.ts';
 import { addSimilarDocuments } from './similar-documents.ts';
 import { addSimilarMemoryFacts } from './similar-memory-facts.ts';
+import { addSimilarMessages } from './similar-messages.ts';
 
 /** Builds the schema. Does not touch `deps` while building. */
 export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
@@ -20,6 +21,7 @@ export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
   const filter = addSearch(subgraph, deps, loaders, Chunk);
   addSimilarDocuments(subgraph, loaders, { Chunk, Document }, filter);
   addSimilarMemoryFacts(subgraph, loaders);
+  addSimilarMessages(subgraph, deps, loaders);
   addMutations(subgraph, deps, loaders, Chunk);
   addIndexing(subgraph, deps, loaders, Document);
   addRenewal(subgraph, deps);

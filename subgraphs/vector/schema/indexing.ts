@@ -18,12 +18,13 @@ export function addIndexing(
 ): void {
   const inaccessible = true;
   const Kind = indexedKindType(builder);
-  const driverOf = (kind: IndexedKind): VectorDriver => (kind === 'MEMORY_FACT' ? deps.facts : deps.driver);
+  const driverOf = (kind: IndexedKind): VectorDriver =>
+    ({ DOCUMENT: deps.driver, MEMORY_FACT: deps.facts, MESSAGE: deps.messages })[kind];
   const kindOption = {
     type: Kind,
     required: true,
     defaultValue: 'DOCUMENT',
-    description: 'Documents, or remembered facts, each as a document of one chunk.',
+    description: 'Documents, or remembered facts or messages, each as a document of one chunk.',
   } as const;
   const Chunk = builder.inputRef<{ id: string; text: string }>('IndexDocumentVectorsChunk').implement({
     description: 'A chunk of a document.',
@@ -70,7 +71,7 @@ export function addIndexing(
       documents: t.field({
         type: [Document],
         nullable: { list: false, items: false },
-        description: 'The documents, in the order of the input; none where they are remembered facts.',
+        description: 'The documents, in the order of the input; none where they are remembered facts or messages.',
         resolve: ({ kind, documentIds }) => (kind === 'DOCUMENT' ? documentIds.map((id) => ({ id })) : []),
       }),
       embedded: t.exposeInt('embedded', {

@@ -2,12 +2,14 @@
  * A field that ranks objects of another subgraph by how near they are to a query, and by which their own lists are filtered and sorted
  * (`@ranks`, docs/cross-store-filters.md).
  */
-import type { InputRef } from '@pothos/core';
+import type { ImplementableObjectRef, InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { VECTOR } from '../bounds.ts';
+import type { FactFilterShape } from '../input.ts';
 import type { NearArguments, NearDocumentEdge, NearDocumentPage } from '../search/nearest-documents.ts';
 import type { Stub, StubRef } from './similar.ts';
 
@@ -106,4 +108,47 @@ export function addNearRanking<Filter>(
       resolve: async (_, args, context) => await page(args as NearArguments<Filter>, context),
     }),
   );
+}
+
+interface NearById<Filter> extends Pick<
+  NearRanking<Filter>,
+  'field' | 'description' | 'item' | 'items' | 'scored' | 'phrases' | 'page'
+> {
+  /** The type of what is ranked. */
+  readonly type: string;
+  readonly node: ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, Stub>;
+  /** What they are called in the filter's description. @default `items` */
+  readonly called?: string;
+}
+
+/** Ranks objects of another subgraph, which the caller has implemented by their ids, that are asked for by their ids alone: all else is asked of their own lists. */
+export function addNearById<Filter extends FactFilterShape>(
+  subgraph: SubgraphSchema,
+  { type, node, called, ...ranking }: NearById<Filter>,
+): void {
+  const { builder, shared } = subgraph;
+  // Led to, and never asked for here.
+  builder.asEntity(node, {
+    key: builder.keyDirective(builder.selection<Stub>('id'), false),
+    resolveReference: ({ id }) => ({ id }),
+  });
+  const { item, items } = ranking;
+  const Filter = builder.inputRef<FactFilterShape>(`Similar${type}Filter`);
+  Filter.implement({
+    description: `Which ${called ?? items} are ranked. All that is given must hold. At most ${VECTOR.conditionDepth} levels deep, with ${VECTOR.conditions} conditions.`,
+    fields: (t) => ({
+      and: t.field({ type: [Filter], description: 'All of these must match.' }),
+      or: t.field({ type: [Filter], description: 'At least one of these must match; an empty list matches nothing.' }),
+      not: t.field({ type: Filter, description: 'Must not match this.' }),
+      id: t.field({ type: shared.IdFilter, description: `Conditions on the ${item}'s id.` }),
+    }),
+  });
+  addNearRanking(subgraph, {
+    ...ranking,
+    prefix: `Similar${type}`,
+    node,
+    Filter: Filter as unknown as InputRef<Filter>,
+    filtered: `Which ${items} are ranked; all when absent.`,
+    by: 'id',
+  });
 }

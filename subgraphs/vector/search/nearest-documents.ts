@@ -1,4 +1,4 @@
-/** The documents, or the remembered facts, nearest to a query, from arguments to a page. */
+/** The documents, the remembered facts or the messages nearest to a query, from arguments to a page. */
 import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import { checkBetween } from '#subgraphs/shared/check-between.ts';
@@ -14,7 +14,14 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { VECTOR } from '../bounds.ts';
-import { checkFactFilter, checkFilter, checkText, type FactFilterShape, type SearchFilterShape } from '../input.ts';
+import {
+  checkFactFilter,
+  checkFilter,
+  checkMessageFilter,
+  checkText,
+  type FactFilterShape,
+  type SearchFilterShape,
+} from '../input.ts';
 import { requiredWords } from '../keywords/query.ts';
 import { DocumentRanking, type KnownDocuments, type NearDocument } from './document-ranking.ts';
 import {
@@ -59,6 +66,12 @@ export const checkNearDocuments = (args: NearArguments<SearchFilterShape>): Near
 /** @throws CodedError `BAD_USER_INPUT` */
 export const checkNearFacts = (context: RequestContext, args: NearArguments<FactFilterShape>): NearDocumentsRequest =>
   checkNear('similarMemoryFacts', args, checkFactFilter(context, args.where));
+
+/** @throws CodedError `BAD_USER_INPUT` */
+export const checkNearMessages = (
+  context: RequestContext,
+  args: NearArguments<FactFilterShape>,
+): NearDocumentsRequest => checkNear('similarMessages', args, checkMessageFilter(context, args.where));
 
 function checkNear(field: string, args: NearArguments<unknown>, filter: Condition | undefined): NearDocumentsRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();

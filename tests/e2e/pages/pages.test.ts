@@ -2,6 +2,7 @@
 import { buildSchema, isObjectType } from 'graphql';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { post } from '../contract/clients.ts';
 
@@ -63,6 +64,7 @@ const LISTS: Record<string, readonly string[]> = {
   ],
   'Query.similarDocuments': ['{ similarDocuments(query: "pigeon", ARGUMENTS) { PAGE } }'],
   'Query.similarMemoryFacts': ['{ similarMemoryFacts(query: "pigeon", ARGUMENTS) { PAGE } }'],
+  'Query.similarMessages': ['{ similarMessages(query: "pigeon", ARGUMENTS) { PAGE } }'],
   'Query.runs': [
     '{ runs(ARGUMENTS) { PAGE } }',
     '{ runs(orderBy: [{ field: CREATED_AT, direction: ASC }], ARGUMENTS) { PAGE } }',
@@ -207,6 +209,7 @@ beforeAll(async () => {
     },
     { timeout: 20_000 },
   );
+  await delivered(server);
   const { entities } = await ask('{ entities(where: { name: { eq: "hub" } }) { nodes { id } } }');
   ids['hub'] = entities.nodes[0].id;
 });

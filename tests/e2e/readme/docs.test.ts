@@ -25,6 +25,7 @@ import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema as buildSourceSchema } from '#subgraphs/sources/schema/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer as startLibrary, type TestServer as LibraryServer } from '#tests/gateway/fixture.ts';
 import { startIssuer } from '#tests/gateway/issuer.ts';
 import { cleanEnvironment } from '#tests/ops/program.ts';
@@ -518,7 +519,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
-    /^query Said/,
+    /^query Said\(/,
     'graphql',
     async ({ text }) => {
       const told = (await asked(text, { sessionId })) as {
@@ -529,6 +530,16 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       expect(told.messages).toEqual({
         nodes: [{ content: 'Which berth is free tonight?', session: { id: sessionId, title: 'Berths' } }],
       });
+    },
+  ],
+  [
+    /^query SaidLike/,
+    'graphql',
+    async ({ text }) => {
+      await delivered(server);
+      const { messages } = (await asked(text)) as { messages: { nodes: object[] } };
+      expect(messages.nodes).toHaveLength(3);
+      expect(messages.nodes[0]).toMatchObject({ session: { id: sessionId } });
     },
   ],
   [

@@ -20,6 +20,7 @@ import { startIssuer, type Issuer } from '#tests/gateway/issuer.ts';
 import { WAYS_IN } from '#tests/gateway/ways-in.ts';
 import { startApart, type ApartSubgraphs } from '#tests/setup/apart.ts';
 import { isInaccessible, leastOperation } from '#tests/setup/least-operation.ts';
+import { delivered } from '#tests/setup/delivered.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { API, askAll, operations, reading, type Asked } from './asking.ts';
 import { beyondNothing, leaks, marksOf } from './leaks.ts';
@@ -85,6 +86,7 @@ beforeAll(async () => {
     OPENAI_API_KEY: models.apiKey,
     CHAT_MODEL: models.chatModel,
     EMBEDDING_MODEL: models.embeddingModel,
+    INDEX_MESSAGES: 'always',
     RERANK_MODEL: 'test-rerank',
     // Entries about callers without scopes would change what strangers must leave as it is.
     AUDIT_REFUSED: 'off',
@@ -110,6 +112,7 @@ beforeAll(async () => {
   [world, ...spares] = (await Promise.all(
     ['world', 'spare0', 'spare1'].map((name) => makeWorld(ask, name, CANARY)),
   )) as [World, World, World];
+  await delivered(server);
   await plant();
 }, 120_000);
 afterAll(async () => {
@@ -474,7 +477,7 @@ describe('row-level security, as the role of the application', () => {
     const { rows } = await database.query<{ collection: string }>(
       'SELECT DISTINCT collection FROM vector.chunks ORDER BY 1',
     );
-    expect(rows).toEqual([{ collection: 'chunks' }, { collection: 'chunks_facts' }]);
+    expect(rows).toEqual([{ collection: 'chunks' }, { collection: 'chunks_facts' }, { collection: 'chunks_messages' }]);
     const search = `SELECT * FROM vector.keyword_search($1, '{"terms": [{"query": "kept", "weight": 1}], "k1": 1.2, "b": 0.75, "most": 100}', '{}', 100)`;
     expect((await application.run(OWNER, search, [rows[0]!.collection])).rows.length).toBeGreaterThan(0);
     expect((await application.run('initech', search, [rows[0]!.collection])).rows).toEqual([]);

@@ -175,6 +175,11 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `(query: "kept between us", minScore: -1, where: { documentId: { in: ${literal(w.documents)} } }, first: 5)`,
       ...around(cursor('similarDocuments'), 'query: "kept between us", '),
     ],
+    similarMessages: [
+      '(query: "Said", first: 5)',
+      `(query: "Said", minScore: -1, where: { id: { in: [${literal(w.message)}] } }, first: 5)`,
+      ...around(cursor('similarMessages'), 'query: "Said", '),
+    ],
     similarMemoryFacts: [
       '(query: "kept between us")',
       `(query: "kept between us", minScore: -1, where: { id: { in: [${literal(w.fact)}] } }, first: 5)`,

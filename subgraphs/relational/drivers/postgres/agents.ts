@@ -9,6 +9,7 @@ import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.
 import { agentVersionId } from '../../agents/version-id.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow, ChildRequest } from '../../driver.ts';
 import { audit } from './audit.ts';
+import { TO_REMOVE } from './documents.ts';
 import { readingShared, withShared } from './shares.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
@@ -95,8 +96,7 @@ export async function deleteAgent(postgres: Postgres, context: RequestContext, i
       statement(sql`
         WITH gone AS (DELETE FROM relational.memory_facts WHERE agent_id = ${id} RETURNING id)
         UPDATE relational.outbox AS entry
-        SET operation = 'DELETE', revision = nextval('relational.outbox_revision'), state = 'PENDING', attempts = 0, error = NULL,
-            next_attempt_at = now(), changed_at = now(), updated_at = now()
+        SET ${TO_REMOVE}
         FROM gone WHERE entry.document_id = gone.id`),
     );
     const [row] = await tx.query(

@@ -149,6 +149,10 @@ export function bumpOutbox(
         attempts = 0, error = NULL, next_attempt_at = now(), changed_at = now(), updated_at = now()`;
 }
 
+/** What an entry is set to whose document, fact or message is gone. */
+export const TO_REMOVE = sql`operation = 'DELETE', revision = nextval('relational.outbox_revision'), state = 'PENDING', attempts = 0, error = NULL,
+  next_attempt_at = now(), changed_at = now(), updated_at = now()`;
+
 /** Removes a document; its chunks and contents go with it, and the stores follow its tombstones. */
 export async function deleteDocument(postgres: Postgres, context: RequestContext, id: string): Promise<DocumentRow> {
   return await postgres.transaction(context, async (tx) => {

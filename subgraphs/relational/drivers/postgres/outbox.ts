@@ -5,10 +5,12 @@ import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { indexedKindOf } from '#subgraphs/shared/indexed-kind.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
+import { RELATIONAL } from '../../bounds.ts';
 import type {
   ChunkRow,
   DocumentRow,
   MemoryFactRow,
+  MessageRow,
   OutboxClaim,
   OutboxContent,
   OutboxEntryRow,
@@ -69,17 +71,22 @@ async function lease(
 
 const NOTHING = { text: '', entities: [], relations: [] };
 
-/** The content of documents and of remembered facts, by id. */
+/** The content of documents, of remembered facts and of messages, by id. */
 export async function loadContents(
   tx: Transaction,
   ids: readonly string[],
   parts: OutboxClaim['content'],
 ): Promise<Map<string, OutboxContent>> {
-  const { DOCUMENT: documents = [], MEMORY_FACT: facts = [] } = Object.fromEntries(grouped(ids, indexedKindOf));
+  const {
+    DOCUMENT: documents = [],
+    MEMORY_FACT: facts = [],
+    MESSAGE: messages = [],
+  } = Object.fromEntries(grouped(ids, indexedKindOf));
   // Pipelined.
   const loaded = await Promise.all([
     documents.length === 0 ? [] : loadDocuments(tx, documents, parts),
     facts.length === 0 ? [] : loadFacts(tx, facts),
+    messages.length === 0 ? [] : loadMessages(tx, messages),
   ]);
   return new Map(loaded.flat().map((content) => [content.id, content]));
 }
@@ -102,6 +109,29 @@ async function loadFacts(tx: Transaction, ids: readonly string[]): Promise<Outbo
       objectKey: null,
     },
     chunks: [{ id, documentId: id, index: 0, text: value }],
+  }));
+}
+
+/** Their beginnings, as much as is found by meaning. */
+async function loadMessages(tx: Transaction, ids: readonly string[]): Promise<OutboxContent[]> {
+  const messages = await tx.query(
+    statement(sql<Pick<MessageRow, 'id' | 'userId' | 'createdAt'> & { tenantId: string; text: string }>`
+      SELECT id, tenant_id AS "tenantId", user_id AS "userId", left(content, ${RELATIONAL.indexedMessage}) AS text, created_at AS "createdAt"
+      FROM relational.messages WHERE id = ANY(${ids}::text[])`),
+  );
+  return messages.map(({ id, tenantId, userId, text, createdAt }) => ({
+    ...NOTHING,
+    ...{ id, tenantId, title: '', createdAt },
+    // As of facts.
+    ...{
+      source: userId,
+      collection: DEFAULT_COLLECTION,
+      mediaType: '',
+      contentHash: '',
+      metadata: {},
+      objectKey: null,
+    },
+    chunks: [{ id, documentId: id, index: 0, text }],
   }));
 }
 

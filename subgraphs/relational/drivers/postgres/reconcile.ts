@@ -32,7 +32,7 @@ export async function tenantIds(
   });
 }
 
-/** A page of the tenant's documents, or of its remembered facts, by id, in at most five statements. */
+/** A page of the tenant's documents, of its remembered facts or of the messages of its sessions, by id, in at most five statements. Messages do not change. */
 export async function referenceDocuments(
   postgres: Postgres,
   context: RequestContext,
@@ -44,7 +44,8 @@ export async function referenceDocuments(
     const page = await tx.query(
       statement(sql<{ id: string }>`
         SELECT id FROM ${TABLES[of]} WHERE id > ${after ?? ''} ${only === undefined ? sql`` : sql`AND id = ANY(${only}::text[])`}
-        ORDER BY id LIMIT ${limit} FOR SHARE`),
+        ${of === 'MESSAGE' ? sql`AND EXISTS (SELECT FROM relational.outbox WHERE document_id = message.id)` : sql``}
+        ORDER BY id LIMIT ${limit} ${of === 'MESSAGE' ? sql`` : sql`FOR SHARE`}`),
     );
     const ids = page.map(({ id }) => id);
     if (ids.length === 0) return [];
@@ -72,13 +73,16 @@ const outboxOf = (ids: readonly string[]) =>
 const TABLES: Readonly<Record<IndexedKind, RawBuilder<unknown>>> = {
   DOCUMENT: sql`relational.documents`,
   MEMORY_FACT: sql`relational.memory_facts`,
+  // Those that are followed: not all need be.
+  MESSAGE: sql`relational.messages AS message`,
 };
 
 /** All that stores follow, with where its bytes are. */
-const FOLLOWED = sql`(SELECT id, object_key FROM relational.documents UNION ALL SELECT id, NULL FROM relational.memory_facts)`;
+const FOLLOWED = sql`(SELECT id, object_key FROM relational.documents UNION ALL SELECT id, NULL FROM relational.memory_facts
+  UNION ALL SELECT id, NULL FROM relational.messages)`;
 
 /**
- * Which of these ids are documents or remembered facts, or are still being removed from the store: what it has of the others nobody looks
+ * Which of these ids are documents, remembered facts or messages, or are still being removed from the store: what it has of the others nobody looks
  * after.
  */
 export async function knownDocuments(

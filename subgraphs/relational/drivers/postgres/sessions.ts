@@ -11,6 +11,7 @@ import { seesEveryUser } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../../bounds.ts';
 import type {
   AppendMessages,
+  IndexedStore,
   MessageParts,
   MessageRow,
   ModelName,
@@ -19,7 +20,13 @@ import type {
   SessionRow,
 } from '../../driver.ts';
 import { audit, type AuditedChange } from './audit.ts';
+import { bumpOutbox, TO_REMOVE } from './documents.ts';
 import { rowsOf, selection, statement } from './sql.ts';
+
+/** What follows messages. */
+const MESSAGE_STORES: readonly IndexedStore[] = ['VECTOR'];
+
+const saysSomething = ({ content }: { readonly content: string }): boolean => content.trim() !== '';
 
 /** What is a user's, and not the whole tenant's. */
 const OWNED: readonly ModelName[] = ['Session', 'Message'];
@@ -203,6 +210,18 @@ export async function appendMessages(
           sql`UPDATE relational.sessions SET message_count = ${last}, updated_at = now() WHERE id = ${sessionId} RETURNING ${selection('Session')}`,
         ),
       ),
+      // What says nothing is not found by what it says.
+      append.indexed && rows.some(saysSomething)
+        ? tx.query(
+            statement(
+              bumpOutbox(
+                'UPSERT',
+                rows.filter(saysSomething).map(({ id }) => ({ id, objectKey: null })),
+                MESSAGE_STORES,
+              ),
+            ),
+          )
+        : [],
       hash === null
         ? []
         : tx.query(
@@ -297,6 +316,8 @@ function checkAppend(
 
 export async function deleteSession(postgres: Postgres, context: RequestContext, id: string): Promise<SessionRow> {
   return await postgres.transaction(context, async (tx) => {
+    await heldSession(tx, id);
+    await removeFromStores(tx, id);
     const [row] = await tx.query(
       rowsOf('Session', sql`DELETE FROM relational.sessions WHERE id = ${id} RETURNING ${selection('Session')}`),
     );
@@ -327,16 +348,26 @@ export const expireSession = async (
 ): Promise<boolean> =>
   await postgres.transaction(context, async (tx) => {
     // It may have been written to since.
+    const due = await tx.query(
+      statement(sql`SELECT FROM relational.sessions WHERE id = ${id} AND ${isExpired(days)} FOR UPDATE`),
+    );
+    if (due.length === 0) return false;
+    await removeFromStores(tx, id);
     const [row] = await tx.query(
-      rowsOf(
-        'Session',
-        sql`DELETE FROM relational.sessions WHERE id = ${id} AND ${isExpired(days)} RETURNING ${selection('Session')}`,
-      ),
+      rowsOf('Session', sql`DELETE FROM relational.sessions WHERE id = ${id} RETURNING ${selection('Session')}`),
     );
     if (row === undefined) return false;
     await audit(tx, context, [erased('session.expire', row)]);
     return true;
   });
+
+/** What other stores have of the messages of a session that is held goes too. */
+const removeFromStores = (tx: Transaction, id: string): Promise<unknown> =>
+  tx.query(
+    statement(sql`
+      UPDATE relational.outbox AS entry SET ${TO_REMOVE}
+      FROM relational.messages AS message WHERE message.session_id = ${id} AND entry.document_id = message.id`),
+  );
 
 const isExpired = (days: number) => sql`updated_at < now() - ${days} * interval '1 day'`;
 

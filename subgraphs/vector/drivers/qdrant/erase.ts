@@ -4,9 +4,9 @@ import { VECTOR } from '../../bounds.ts';
 import type { QdrantConnection } from './connection.ts';
 import { oneOf, PAYLOAD } from './filter.ts';
 
-/** @param collection the operator's name: beside it are those of facts, of other models, and of whole documents */
+/** @param collection the operator's name: beside it are those of facts and messages, of other models, and of whole documents */
 export function qdrantErasure(connection: QdrantConnection, collection: string): StoreErasure {
-  const ours = new RegExp(`^${collection}(_facts)?(_[0-9a-f]{12})?(_documents)?$`);
+  const ours = new RegExp(`^${collection}(_facts|_messages)?(_[0-9a-f]{12})?(_documents)?$`);
   const collections = async (): Promise<string[]> => {
     const { collections: all } = await connection.ask(collection, (client) => client.getCollections());
     return all.map(({ name }) => name).filter((name) => ours.test(name));
