@@ -177,6 +177,23 @@ export function describeSource(
       await tryQueries(tables, { count: asked - grouped, tenants: TENANTS, ask, joins, steps, collated });
     }, 300_000);
 
+    test('a value that no column can hold is named with its field', async () => {
+      const { list, filter } = tables['customers']!;
+      const asked = `query($where: ${filter}) { rows: ${list}(where: $where) { totalCount } }`;
+      for (const where of [
+        { born: { eq: '2026-02-30' } },
+        { or: [{ name: { eq: '2026-02-28' } }, { born: { in: ['2026-02-28', '2026-02-30'] } }] },
+      ]) {
+        const { errors } = await ask(asked, { where });
+        expect(errors, JSON.stringify(where)).toMatchObject([
+          {
+            message: expect.stringContaining('`born`: "2026-02-30" is none') as string,
+            extensions: { code: 'BAD_USER_INPUT' },
+          },
+        ]);
+      }
+    });
+
     // A store without them has no such test, rather than one that is skipped.
     if (hasAggregates)
       test(`answers ${grouped} random aggregates as rows in memory do, one statement each`, async () => {

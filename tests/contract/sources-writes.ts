@@ -181,20 +181,21 @@ export function describeWrites(
 
     test('all of them or none, and why is told by a code', async () => {
       const before = await all();
-      for (const [row, code, violates] of [
+      for (const [row, code, violates, told = ''] of [
         ['{ code: "a" }', 'CONFLICT', 'UNIQUE'],
         ['{ code: "x", stock: -1 }', 'BAD_USER_INPUT', 'CHECK'],
         ...(strict
           ? ([
-              ['{ code: "longer than ten" }', 'BAD_USER_INPUT', undefined],
-              ['{ code: "x", price: "99999999999.00" }', 'BAD_USER_INPUT', undefined],
+              ['{ code: "longer than ten" }', 'BAD_USER_INPUT', undefined, '`code`: "longer than ten" is none that'],
+              ['{ code: "x", price: "99999999999.00" }', 'BAD_USER_INPUT', undefined, '`price`: "99999999999.00" is'],
             ] as const)
           : ([['{ code: "x", price: "1234567890.1234567" }', 'BAD_USER_INPUT', undefined]] as const)),
-        ['{ code: "x", made: "2026-02-30" }', 'BAD_USER_INPUT', undefined],
+        ['{ code: "x", made: "2026-02-30" }', 'BAD_USER_INPUT', undefined, '`made`: "2026-02-30" is none that'],
         ['{ code: "x", price: null }', 'BAD_USER_INPUT', 'NOT_NULL'],
       ] as const) {
         const answer = await ask(`mutation { insertParts(input: [{ code: "first" }, ${row}]) { id } }`);
         expect([answer.code, answer.violates], row).toEqual([code, violates]);
+        expect(answer.errors?.[0]?.message, row).toContain(told);
       }
       const apart = await ask(
         `mutation { one: updateParts(input: { id: ${before[0][0]!.id}, stock: null }) { code } two: insertParts(input: { code: "a" }) { id } three: deleteParts(keys: [{ id: 404 }, { id: 404 }]) { id } }`,

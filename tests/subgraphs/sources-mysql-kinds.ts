@@ -200,6 +200,12 @@ export function describeMysqlValues(kind: Kind, createSource: (options: SourceOp
     expect(await codeOf('{ odds(where: { z: { eq: "2025-02-30" } }) { totalCount } }')).toMatchObject(BAD);
     expect(await codeOf('{ odds(where: { d: { eq: "1e80" } }) { totalCount } }')).toMatchObject(BAD);
     expect(await codeOf('{ odds(where: { d: { eq: "NaN" } }) { totalCount } }')).toMatchObject(BAD);
+    const told = async (where: string) =>
+      (await ask(`{ odds(where: ${where}) { totalCount } }`, 'acme')).errors?.[0]?.message;
+    expect(await told('{ z: { eq: "2025-02-30" } }')).toContain('`z`: "2025-02-30" is none that its column can hold');
+    expect(await told('{ or: [{ d: { in: ["1", "1e80"] } }, { z: { eq: "2025-02-28" } }] }')).toContain(
+      '`d`: "1e80" is',
+    );
     const many = { ids: Array.from({ length: 10_000 }, (_, index) => index) };
     expect(
       await codeOf('query($ids: [BigInt!]) { odds(where: { id: { in: $ids } }) { totalCount } }', many),

@@ -3,7 +3,6 @@
  * value. What a link leads to is looked for by `IN`, and rows of parents are joined to their keys and cut by `LIMIT … BY`.
  */
 import { sql } from 'kysely';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { isIndex } from '#subgraphs/shared/filters/holds.ts';
 import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
@@ -13,6 +12,7 @@ import type { RelationColumn } from '../../driver.ts';
 import type { LinkedEnds, Sql, SqlDialect } from '../sql/dialect.ts';
 import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { orderBy, whereSql } from '../sql/statements.ts';
+import { unfit } from '../unfit.ts';
 import { clickhouseAggregates } from './aggregates.ts';
 import { compiler, parameter, Parameter } from './parameters.ts';
 import { digitsOf, isPadded, isWhole } from './types.ts';
@@ -117,7 +117,7 @@ function typed(value: unknown, column: RelationColumn): Sql {
   if (column.kind === 'other' && isAddress(column.native)) return parameter(column.native, text);
   if (text.startsWith(ENCODED)) return sql`base64Decode(${parameter('String', text.slice(ENCODED.length))})`;
   const operand = operandOf(text, column);
-  if (!(operand instanceof Parameter)) throw badUserInput('A value is none that its column can hold.');
+  if (!(operand instanceof Parameter)) throw unfit(text);
   return sql`${operand}`;
 }
 
@@ -157,7 +157,7 @@ function nullsLargest({ ref, nullable, direction }: Level): Sql {
 
 /** A text of a filter. @throws CodedError `BAD_USER_INPUT` for one with a NUL, as other databases do */
 function plainText(text: string): string {
-  if (text.includes('\0')) throw badUserInput('A value is none that its column can hold.');
+  if (text.includes('\0')) throw unfit(text);
   return text;
 }
 

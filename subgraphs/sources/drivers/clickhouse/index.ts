@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
-import { badUserInput, CodedError, storeTimeout, storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { CodedError, storeTimeout, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource } from '../sql/source.ts';
+import { unfitBy } from '../unfit.ts';
 import { clickhouseDialect } from './dialect.ts';
 import { introspect } from './introspect.ts';
 import type { Parameter } from './parameters.ts';
@@ -216,7 +217,7 @@ class ClickhouseServer {
       case 'DECIMAL_OVERFLOW':
       case 'ARGUMENT_OUT_OF_BOUND':
       case 'VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE':
-        return badUserInput('A value is none that its column can hold.', { cause: error });
+        return unfitBy(error);
       default:
         // A view that divides by zero: whoever asks is not to blame. Its words may have what rows hold.
         return new CodedError('STORE_UNAVAILABLE', `${store} failed to answer (error ${error.code}).`, {

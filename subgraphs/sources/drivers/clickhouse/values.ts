@@ -5,7 +5,8 @@ import type { RelationColumn } from '../../driver.ts';
 import { isDay, momentOf } from '../moments.mjs';
 import { Parameter } from './parameters.ts';
 import { DIGITS, digitsOf, fractionOf, isWhole } from './types.ts';
-import { unfit, writtenOut } from '../sql/values.ts';
+import { unfit } from '../unfit.ts';
+import { writtenOut } from '../sql/values.ts';
 
 /** What the base64 of a text begins with that is no UTF-8, or begins so itself; of private characters. */
 export const ENCODED = '\uE000\uE002';
@@ -31,9 +32,9 @@ export function operandOf(
       return new Parameter('Bool', text === 'true' || text === '1' ? 'true' : 'false');
     case 'int':
     case 'bigint': {
-      if (!/^-?\d{1,20}$/.test(text)) throw unfit();
+      if (!/^-?\d{1,20}$/.test(text)) throw unfit(text);
       const number = BigInt(text);
-      if (number < LEAST || number > (native === 'UInt64' ? MOST_UNSIGNED : MOST)) throw unfit();
+      if (number < LEAST || number > (native === 'UInt64' ? MOST_UNSIGNED : MOST)) throw unfit(text);
       return new Parameter(number > MOST ? 'UInt64' : 'Int64', String(number));
     }
     case 'decimal': {
@@ -43,25 +44,25 @@ export function operandOf(
       if (isWhole(native)) {
         const number = fraction === '' ? BigInt(plain) : undefined;
         const signed = !native.startsWith('U');
-        if (number === undefined || number < -(2n ** 255n) || number >= 2n ** (signed ? 255n : 256n)) throw unfit();
+        if (number === undefined || number < -(2n ** 255n) || number >= 2n ** (signed ? 255n : 256n)) throw unfit(text);
         return new Parameter(number < 0n || signed ? 'Int256' : 'UInt256', plain);
       }
       const behind = Math.max(scale, fraction.length);
       // Both are brought to so many digits behind the point.
-      if (whole!.length + behind > DIGITS) throw unfit();
+      if (whole!.length + behind > DIGITS) throw unfit(text);
       return new Parameter(`Decimal(${DIGITS}, ${behind})`, plain);
     }
     case 'float': {
       const number = Number(text.replace(/^(-?)inf$/, '$1Infinity'));
-      if (text.trim() === '' || Number.isNaN(number)) throw unfit();
+      if (text.trim() === '' || Number.isNaN(number)) throw unfit(text);
       return new Parameter(native === 'Float32' ? 'Float32' : 'Float64', text);
     }
     case 'date':
-      if (!isDay(text)) throw unfit();
+      if (!isDay(text)) throw unfit(text);
       return text < FIRST_DAY ? 'below' : text > LAST_DAY ? 'above' : new Parameter('Date32', text);
     case 'moment': {
       const moment = momentOf(text, true);
-      if (moment === undefined) throw unfit();
+      if (moment === undefined) throw unfit(text);
       const precision = Math.max(fractionOf(native), 6);
       const day = moment.slice(0, 10);
       // A year of more digits has its sign before it.
@@ -70,7 +71,7 @@ export function operandOf(
       return new Parameter(`DateTime64(${precision}, 'UTC')`, moment.slice(0, 20 + precision).replace('T', ' '));
     }
     case 'id':
-      if (!/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i.test(text)) throw unfit();
+      if (!/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i.test(text)) throw unfit(text);
       return new Parameter('UUID', dashed(text));
     default:
       return new Parameter('String', text);

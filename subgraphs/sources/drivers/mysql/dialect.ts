@@ -16,6 +16,7 @@ import type { RelationColumn } from '../../driver.ts';
 import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { jsonCondition, type JsonSql } from '../sql/json.ts';
 import { nullsLargest, windowed } from '../sql/statements.ts';
+import type { Refused } from '../unfit.ts';
 import { mysqlAggregates } from './aggregates.ts';
 import type { Flavour } from './flavours.ts';
 import { parameterOf, valueOf } from './values.ts';
@@ -34,6 +35,7 @@ export function mysqlDialect(flavour: Flavour): WritingDialect {
   const plainOf = (ref: Sql, column: RelationColumn): Sql => plain(flavour, ref, column);
   return {
     compiler,
+    refusedBy,
     table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
     selected: (ref, column) => selected(flavour, ref, column),
     textOf: (ref, column) => (column.kind === 'bytes' ? base64(ref) : sql`CAST(${plainOf(ref, column)} AS CHAR)`),
@@ -78,6 +80,18 @@ export function mysqlDialect(flavour: Flavour): WritingDialect {
       ? {}
       : { unreturned: { counted: sql`LAST_INSERT_ID()`, forget: sql`SELECT LAST_INSERT_ID(0) AS n` } }),
   };
+}
+
+/** `ER_DATA_TOO_LONG`. */
+const TOO_LONG = 1406;
+
+/** `Data too long for column 'name' at row 1`, `Incorrect integer value: 'x' for column `shop`.`orders`.`id` at row 1`, `… in value for column 'orders.meta'.` */
+function refusedBy(cause: unknown): Refused {
+  const { sqlMessage = '', errno } = (cause ?? {}) as { sqlMessage?: string; errno?: number };
+  const column = /for column (?:[`'](?:.*[`.])?)([^`'.]+)[`']/.exec(sqlMessage)?.[1];
+  return column === undefined
+    ? { text: / value: '([^]*)'/.exec(sqlMessage)?.[1] }
+    : { column, long: errno === TOO_LONG };
 }
 
 const bytes = (text: Sql): Sql => sql`CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;

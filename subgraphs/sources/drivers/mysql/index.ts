@@ -7,6 +7,7 @@ import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource } from '../sql/source.ts';
 import type { SqlStatement } from '../sql/dialect.ts';
+import { unfitBy } from '../unfit.ts';
 import { mysqlDialect } from './dialect.ts';
 import { MARIADB, MYSQL, type Flavour } from './flavours.ts';
 import { introspect } from './introspect.ts';
@@ -293,20 +294,16 @@ class Connections {
           cause: error,
           hint: `As the owner run GRANT SELECT (for mutations also INSERT, UPDATE, DELETE) ON … TO the user of ${variable}, or hide the type or the column.`,
         });
+      case 1390:
+        return badUserInput(`The filter has more values than ${title} takes.`, { cause: error });
       case 1264:
       case 1265:
       case 1406:
       case 1292:
       case 1366:
-      case 1390:
       case 3140:
       case 3988:
-        return badUserInput(
-          errno === 1390
-            ? `The filter has more values than ${title} takes.`
-            : 'A value is none that its column can hold.',
-          { cause: error },
-        );
+        return unfitBy(error);
       default:
         if (code === 'PROTOCOL_SEQUENCE_TIMEOUT' || code === WAITED)
           return storeTimeout(

@@ -3,7 +3,8 @@ import { unreadableValue } from '#subgraphs/shared/errors.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Flavour } from './flavours.ts';
-import { unfit, writtenOut } from '../sql/values.ts';
+import { unfit } from '../unfit.ts';
+import { writtenOut } from '../sql/values.ts';
 
 /** A parameter's text, and what it is cast to; without a cast it is a text of the column's collation. */
 export interface Parameter {
@@ -22,21 +23,21 @@ export function parameterOf(value: unknown, { kind, native }: RelationColumn, { 
     case 'boolean':
     case 'int':
     case 'bigint': {
-      if (!/^-?\d{1,20}$/.test(text)) throw unfit();
+      if (!/^-?\d{1,20}$/.test(text)) throw unfit(text);
       const number = BigInt(text);
       const unsigned = native.includes('unsigned') || native.startsWith('bit');
-      if (number < LEAST || number > (unsigned ? MOST_UNSIGNED : MOST)) throw unfit();
+      if (number < LEAST || number > (unsigned ? MOST_UNSIGNED : MOST)) throw unfit(text);
       return { text, cast: number > MOST ? 'UNSIGNED' : 'SIGNED' };
     }
     case 'decimal': {
       const plain = writtenOut(text);
       const [whole, fraction = ''] = plain.replace('-', '').split('.');
-      if (fraction.length > scale || whole!.length + fraction.length > DIGITS) throw unfit();
+      if (fraction.length > scale || whole!.length + fraction.length > DIGITS) throw unfit(text);
       return { text: plain, cast: `DECIMAL(${DIGITS}, ${fraction.length})` };
     }
     case 'float': {
       const number = native === 'float' ? Math.fround(Number(text)) : Number(text);
-      if (!Number.isFinite(number)) throw unfit();
+      if (!Number.isFinite(number)) throw unfit(text);
       return { text: String(number), cast: 'DOUBLE' };
     }
     case 'date':
@@ -48,10 +49,10 @@ export function parameterOf(value: unknown, { kind, native }: RelationColumn, { 
         cast: 'DATETIME(6)',
       };
     case 'localTime':
-      if (!/^-?\d{2,3}:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$/.test(text)) throw unfit();
+      if (!/^-?\d{2,3}:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$/.test(text)) throw unfit(text);
       return { text, cast: 'TIME(6)' };
     case 'id':
-      if (!/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i.test(text)) throw unfit();
+      if (!/^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i.test(text)) throw unfit(text);
       return { text, cast: native };
     case 'bytes':
       return { text: Buffer.from(text, 'base64').toString('latin1') };
@@ -63,9 +64,9 @@ export function parameterOf(value: unknown, { kind, native }: RelationColumn, { 
 /** A day of the calendar with what stands behind it; `0000-00-00` and what lacks a day or a month are the database's own. */
 function checked(text: string, form: RegExp): string {
   const [, day, time] = form.exec(text) ?? [];
-  if (day === undefined) throw unfit();
+  if (day === undefined) throw unfit(text);
   const isKnown = /-00/.test(day) || isDay(day);
-  if (!isKnown || (time !== undefined && !/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d|$)/.test(time))) throw unfit();
+  if (!isKnown || (time !== undefined && !/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d|$)/.test(time))) throw unfit(text);
   return time === undefined ? day : `${day} ${time}`;
 }
 

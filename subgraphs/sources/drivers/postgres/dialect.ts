@@ -10,8 +10,10 @@ import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { rowsSql, whereSql } from '../sql/statements.ts';
 import { withinRange } from './ranges.ts';
 import { PG, valueOf, valueSql } from './values.ts';
+import { refusedByPostgres } from './unfit.ts';
 
 export const postgresDialect: WritingDialect = {
+  refusedBy: refusedByPostgres,
   compiler: queryBuilder<object>('public'),
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: valueSql,

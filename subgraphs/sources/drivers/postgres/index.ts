@@ -6,11 +6,12 @@ import { badUserInput, CodedError, conflict, forbidden } from '#subgraphs/shared
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource, type SqlConnections } from '../sql/source.ts';
 import { isTenantOf } from '../sql/statements.ts';
+import { unfitBy } from '../unfit.ts';
 import { postgresChanges } from './changes.ts';
 import { postgresDialect } from './dialect.ts';
 import { nearestStatement, nearRowOf, vectorStatement } from './nearest.ts';
 import { introspect } from './introspect.ts';
-import { givenIn, givenToWrite, isUnfit, unfitNamed, type Given } from './unfit.ts';
+import { isUnfit } from './unfit.ts';
 
 /** What texts of values look like, whatever the database or the user says otherwise. */
 const SETTINGS = { datestyle: 'ISO, YMD', intervalstyle: 'iso_8601', timezone: 'UTC' } as const;
@@ -45,16 +46,8 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
     probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
   });
-  const naming = async <T>(work: Promise<T>, given: () => readonly Given[]): Promise<T> =>
-    await work.catch((error: unknown) => {
-      throw unfitNamed(error, given);
-    });
   return {
     ...source,
-    list: (context, request) => naming(source.list(context, request), () => givenIn(request)),
-    count: (context, request) => naming(source.count(context, request), () => givenIn(request)),
-    aggregate: (context, request) => naming(source.aggregate!(context, request), () => givenIn(request)),
-    write: (context, request) => naming(source.write!(context, request), () => givenToWrite(request.write)),
     async nearest(context, request) {
       const { tenantId } = context.principal;
       if (!isTenantOf(request.relation, tenantId)) return [];
@@ -175,7 +168,7 @@ function sourceError(name: string, variable: string) {
           unprepared: '`preparedStatements: false` in the source',
         });
         if (typeof code !== 'string' || !/^[\dA-Z]{5}$/.test(code)) return told;
-        if (isUnfit(code)) return badUserInput('A value is none that its column can hold.', { cause: error });
+        if (isUnfit(code)) return unfitBy(error);
         if (told instanceof CodedError && told.code.startsWith('STORE_')) return told;
         // A view that divides by zero: whoever asks is not to blame. Its words may have what rows hold.
         return new CodedError('STORE_UNAVAILABLE', `${store} failed to answer (SQLSTATE ${code}).`, {

@@ -5,7 +5,6 @@
 import { columnsOf, type Aggregated, type AggregatedKind } from '#subgraphs/shared/aggregates/aggregate.ts';
 import { AggregateInMemory } from '#subgraphs/shared/aggregates/in-memory.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { byValue, ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { Condition, Operand } from '#subgraphs/shared/filters/condition.ts';
 import { checkOf } from '#subgraphs/shared/filters/holds.ts';
@@ -27,6 +26,7 @@ import type {
   SourceRow,
 } from '../../driver.ts';
 import { comparing, isBehind, rowIn, type Row, type StoredRow } from './order.ts';
+import { unfitFor } from '../unfit.ts';
 import { isTooMany, tooMany } from './too-many.ts';
 import { comparableOf, textOf, valueOf } from './values.ts';
 
@@ -390,7 +390,7 @@ function rowOf(
 function operandOf({ columns }: Relation, field: string, value: Operand): Operand {
   const comparable = comparableOf({ ...columns[field]!, list: false }, value);
   if (comparable === undefined || (typeof comparable === 'string' && comparable.includes('\0')))
-    throw badUserInput('A value is none that its column can hold.');
+    throw unfitFor(field, columns[field], [value]);
   return comparable as Operand;
 }
 

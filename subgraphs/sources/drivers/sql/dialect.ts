@@ -4,6 +4,7 @@ import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { Relation, RelationColumn } from '../../driver.ts';
+import type { Refused } from '../unfit.ts';
 
 export type Sql = RawBuilder<unknown>;
 
@@ -42,6 +43,8 @@ export interface SqlDialect {
   selected(ref: Sql, column: RelationColumn): Sql;
   /** What to select for its text, which names the same value again, in cursors and keys. */
   textOf(ref: Sql, column: RelationColumn): Sql;
+  /** What its own error says of a value that it refuses. @default only that it does */
+  refusedBy?(cause: unknown): Refused;
   /** What became of a value on its way. An `Error` where it is none of its type: that field's alone. */
   valueOf(value: unknown, column: RelationColumn): unknown;
   /** Whether a column is a tenant's id: character for character, whatever the column's collation. */

@@ -15,7 +15,8 @@ import {
 import { healthOf } from '../health.ts';
 import type { SqlDialect, SqlStatement, WritingDialect } from './dialect.ts';
 import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
-import { write, type Run } from './writes.ts';
+import { givenIn, givenToWrite, namingUnfit } from '../unfit.ts';
+import { write as writeRows, type Run } from './writes.ts';
 
 /** What runs statements; each in a transaction of its own that writes nothing. */
 export interface SqlConnections extends Pick<SourceDriver, 'introspect' | 'close'> {
@@ -33,6 +34,33 @@ export function createSqlSource(
   dialect: SqlDialect | WritingDialect,
   connections: SqlConnections,
 ): SourceDriver {
+  const source = unnaming(name, dialect, connections);
+  const { aggregate, write } = source;
+  const naming = <T>(work: Promise<T>, request: CountRequest): Promise<T> =>
+    namingUnfit(work, request.relation, () => givenIn(request), dialect.refusedBy);
+  return {
+    ...source,
+    list: (context, request) => naming(source.list(context, request), request),
+    count: (context, request) => naming(source.count(context, request), request),
+    ...(aggregate === undefined
+      ? {}
+      : { aggregate: (context, request) => naming(aggregate(context, request), request) }),
+    ...(write === undefined
+      ? {}
+      : {
+          write: (context, request) =>
+            namingUnfit(
+              write(context, request),
+              request.relation,
+              () => givenToWrite(request.write),
+              dialect.refusedBy,
+            ),
+        }),
+  };
+}
+
+/** The same, whose errors do not say which value they mean. */
+function unnaming(name: string, dialect: SqlDialect | WritingDialect, connections: SqlConnections): SourceDriver {
   const { aggregates } = dialect;
   return {
     introspect: (schemas) => connections.introspect(schemas),
@@ -84,7 +112,7 @@ function writesOf(
     async write(context: RequestContext, request: WriteRequest): Promise<SourceRow[]> {
       const once = () =>
         transact(context, async (run) => {
-          const rows = await write(dialect, run, request, context.principal.tenantId);
+          const rows = await writeRows(dialect, run, request, context.principal.tenantId);
           await request.confirm(rows);
           return rows;
         });

@@ -1,13 +1,11 @@
 /** Values on their way into a store of any SQL. */
-import { badUserInput, type CodedError } from '#subgraphs/shared/errors.ts';
-
-export const unfit = (): CodedError => badUserInput('A value is none that its column can hold.');
+import { unfit } from '../unfit.ts';
 
 /** A decimal without an exponent, and without zeros that it does not need. @throws CodedError `BAD_USER_INPUT` for what is none */
 export function writtenOut(text: string): string {
   const [, sign, whole = '', fraction = '', power = '0'] =
     /^([-+]?)(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?$/.exec(text) ?? [];
-  if (sign === undefined || whole + fraction === '') throw unfit();
+  if (sign === undefined || whole + fraction === '') throw unfit(text);
   const digits = whole + fraction;
   const point = whole.length + Number(power);
   const padded = point < 0 ? '0'.repeat(-point) + digits : digits.padEnd(point, '0');

@@ -4,7 +4,6 @@
  * the database has them.
  */
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { toJavaScript } from '#subgraphs/shared/filters/pattern.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
@@ -12,6 +11,7 @@ import type { RelationColumn } from '../../driver.ts';
 import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { jsonCondition, type JsonSql, type JsonType } from '../sql/json.ts';
 import { windowed } from '../sql/statements.ts';
+import { unfit } from '../unfit.ts';
 import { ENCODED } from './forms.mjs';
 import { sqliteAggregates } from './aggregates.ts';
 import { isFormed, operandOf, valueOf, writtenOf } from './values.ts';
@@ -41,6 +41,8 @@ const STORED: Partial<Record<RelationColumn['kind'], string>> = {
 const isSound = ({ native, kind }: RelationColumn): boolean => native === `${STORED[kind]}${SOUND}`;
 
 export const sqliteDialect: WritingDialect = {
+  // `cannot store TEXT value in INTEGER column shop.price`
+  refusedBy: (cause) => ({ column: / column .*\.([^.]*)$/.exec(String((cause as Error | undefined)?.message))?.[1] }),
   compiler,
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: (ref, { kind }) =>
@@ -122,7 +124,7 @@ function parameter(value: bigint | number | string): Sql {
 
 /** A text of a filter. @throws CodedError `BAD_USER_INPUT` for one with a NUL, as other databases do */
 function plainText(text: string): string {
-  if (text.includes('\0') || text.startsWith(ENCODED)) throw badUserInput('A value is none that its column can hold.');
+  if (text.includes('\0') || text.startsWith(ENCODED)) throw unfit(text);
   return text;
 }
 

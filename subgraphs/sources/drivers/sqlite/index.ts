@@ -4,6 +4,7 @@ import { badUserInput, CodedError, conflict, storeTimeout, storeUnavailable } fr
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import type { SqlStatement } from '../sql/dialect.ts';
 import { createSqlSource } from '../sql/source.ts';
+import { unfitBy } from '../unfit.ts';
 import type { Run } from '../sql/writes.ts';
 import { sqliteDialect } from './dialect.ts';
 import { introspect, type Query } from './introspect.ts';
@@ -264,7 +265,7 @@ function refusalOf(
         extensions,
       });
     case 'DATATYPE':
-      return badUserInput('A value is none that its column can hold.', { cause });
+      return unfitBy(cause);
     default:
       return undefined;
   }

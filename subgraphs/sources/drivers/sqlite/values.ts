@@ -4,7 +4,7 @@ import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RelationColumn, ValueKind } from '../../driver.ts';
 import { comparableOf, valueOf as scannedValueOf } from '../scanned/values.ts';
 import { decimalOf, ENCODED, formOf, momentText, type FormedKind } from './forms.mjs';
-import { unfit } from '../sql/values.ts';
+import { unfit } from '../unfit.ts';
 
 const FORMED: ReadonlySet<ValueKind> = new Set<FormedKind>(['decimal', 'moment', 'localMoment', 'date', 'localTime']);
 
@@ -18,7 +18,7 @@ export function operandOf(value: unknown, { kind }: Pick<RelationColumn, 'kind'>
   const text = String(value);
   if (isFormed(kind)) {
     const form = formOf(kind, value);
-    if (form === null) throw unfit();
+    if (form === null) throw unfit(text);
     return form;
   }
   switch (kind) {
@@ -26,14 +26,14 @@ export function operandOf(value: unknown, { kind }: Pick<RelationColumn, 'kind'>
       return value === true || text === '1' ? 1n : 0n;
     case 'int':
     case 'bigint': {
-      if (!/^-?\d{1,19}$/.test(text)) throw unfit();
+      if (!/^-?\d{1,19}$/.test(text)) throw unfit(text);
       const number = BigInt(text);
-      if (number < LEAST || number > MOST) throw unfit();
+      if (number < LEAST || number > MOST) throw unfit(text);
       return number;
     }
     case 'float': {
       const number = Number(text);
-      if (text.trim() === '' || Number.isNaN(number)) throw unfit();
+      if (text.trim() === '' || Number.isNaN(number)) throw unfit(text);
       return number;
     }
     default:
@@ -72,7 +72,7 @@ export function writtenOf(value: unknown, column: RelationColumn): bigint | numb
       hint: 'Whether they are seconds or milliseconds nobody says. Keep them in a column of texts, or change it by a program of yours.',
     });
   if (kind !== 'decimal') {
-    if (formOf('decimal', text) !== null) throw unfit();
+    if (formOf('decimal', text) !== null) throw unfit(text);
     return text;
   }
   const written = decimalOf(text) ?? '';
