@@ -82,16 +82,11 @@ export function mysqlDialect(flavour: Flavour): WritingDialect {
   };
 }
 
-/** `ER_DATA_TOO_LONG`. */
-const TOO_LONG = 1406;
-
 /** `Data too long for column 'name' at row 1`, `Incorrect integer value: 'x' for column `shop`.`orders`.`id` at row 1`, `… in value for column 'orders.meta'.` */
 function refusedBy(cause: unknown): Refused {
   const { sqlMessage = '', errno } = (cause ?? {}) as { sqlMessage?: string; errno?: number };
   const column = /for column (?:[`'](?:.*[`.])?)([^`'.]+)[`']/.exec(sqlMessage)?.[1];
-  return column === undefined
-    ? { text: / value: '([^]*)'/.exec(sqlMessage)?.[1] }
-    : { column, long: errno === TOO_LONG };
+  return column === undefined ? { text: / value: '([^]*)'/.exec(sqlMessage)?.[1] } : { column, long: errno === 1406 };
 }
 
 const bytes = (text: Sql): Sql => sql`CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
