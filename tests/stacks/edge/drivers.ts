@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { freePort, startServer } from '#tests/stores/provision/server.ts';
 
-import type { ProxyProgram } from '../provision/proxies.ts';
+import type { StackProgram } from '../provision/of-debian.ts';
 
 export const EDGE = fileURLToPath(new URL('../../../ops/edge/', import.meta.url));
 
@@ -28,7 +28,7 @@ export interface EdgeDriver {
   readonly title: string;
   /** The variable that names its program, as JSON. */
   readonly variable: string;
-  start(program: ProxyProgram, place: EdgePlace): Promise<RunningEdge>;
+  start(program: StackProgram, place: EdgePlace): Promise<RunningEdge>;
 }
 
 type Change = readonly [from: string | RegExp, to: string];
@@ -45,7 +45,7 @@ async function adapted(file: string, changes: readonly Change[]): Promise<string
 }
 
 interface Program {
-  readonly program: ProxyProgram;
+  readonly program: StackProgram;
   readonly folder: string;
   readonly args: readonly string[];
   /** Writes the file that it reads, for a port that was free. */
@@ -112,7 +112,7 @@ export const NGINX: EdgeDriver = {
 
 /** @param changes besides the port without TLS and the gateways; of them the one with TLS, for the port that was free */
 async function runHaproxy(
-  program: ProxyProgram,
+  program: StackProgram,
   { folder, gateways }: Pick<EdgePlace, 'folder' | 'gateways'>,
   changes: (port: number) => readonly Change[],
 ): Promise<RunningEdge> {
@@ -150,7 +150,7 @@ export const HAPROXY: EdgeDriver = {
 
 /** HAProxy before gateways in development mode: without TLS and Authelia, and else as it is. */
 export const startPlainHaproxy = (
-  program: ProxyProgram,
+  program: StackProgram,
   place: Pick<EdgePlace, 'folder' | 'gateways'>,
 ): Promise<RunningEdge> =>
   runHaproxy(program, place, (port) => [

@@ -11,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts'
 import { readMetrics } from '#tests/setup/prometheus-text.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
-import type { ProxyProgram } from '../provision/proxies.ts';
+import type { StackProgram } from '../provision/of-debian.ts';
 import { session, startAuthelia, type Authelia } from './authelia.ts';
 import { Client, SITE, type Answered } from './client.ts';
 import type { EdgeDriver, RunningEdge } from './drivers.ts';
@@ -96,7 +96,7 @@ export function edgeSuite(driver: EdgeDriver): void {
       const { cert, key } = authority.issue({ hosts: [SITE] });
       await writeFile(join(folder, 'tls.crt'), cert);
       await writeFile(join(folder, 'tls.key'), key);
-      const started = await driver.start(JSON.parse(given!) as ProxyProgram, {
+      const started = await driver.start(JSON.parse(given!) as StackProgram, {
         folder,
         gateways: gateways.map(({ server }) => `127.0.0.1:${server.port}`),
         authelia: `127.0.0.1:${authelia.port}`,

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { NO_FAULTS } from '#tests/e2e/streams/compare.ts';
 import { runSuite, type Fault } from '#tests/e2e/streams/suite.ts';
 
-import type { ProxyProgram } from '../provision/proxies.ts';
+import type { StackProgram } from '../provision/of-debian.ts';
 import { HAPROXY, startPlainHaproxy } from './drivers.ts';
 
 const given = process.env[HAPROXY.variable];
@@ -18,7 +18,7 @@ const RUNS = 100;
 async function front(ports: readonly number[]): Promise<{ url: string } & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-rollout-'));
   const gateways = ports.map((port) => `127.0.0.1:${port}`);
-  const { port, written, close } = await startPlainHaproxy(JSON.parse(given!) as ProxyProgram, { folder, gateways });
+  const { port, written, close } = await startPlainHaproxy(JSON.parse(given!) as StackProgram, { folder, gateways });
   return {
     url: `http://127.0.0.1:${port}`,
     [Symbol.asyncDispose]: async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-import type { ProxyProgram } from '../provision/proxies.ts';
+import type { StackProgram } from '../provision/of-debian.ts';
 import { tell } from '../kubernetes/tools.ts';
 import { EDGE } from './drivers.ts';
 
@@ -12,7 +12,7 @@ const given = process.env['TEST_TRAEFIK_READER'];
 
 describe.skipIf(!given)("Traefik's reader (TEST_TRAEFIK_READER)", () => {
   test('knows all of tributary.yaml, and would not otherwise', async () => {
-    const { command } = JSON.parse(given!) as ProxyProgram;
+    const { command } = JSON.parse(given!) as StackProgram;
     const file = join(EDGE, 'traefik/tributary.yaml');
     expect(tell(command, [file])).toMatchObject({ status: 0, output: '3 routers, 4 middlewares, 1 services\n' });
     const folder = await mkdtemp(join(tmpdir(), 'tributary-traefik-'));

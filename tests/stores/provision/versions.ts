@@ -170,6 +170,9 @@ export const NGINX = { oldest: '1.22' } as const;
 /** From Debian likewise. The oldest whose Lua has a client of HTTP, and that deletes headers by a pattern. */
 export const HAPROXY = { oldest: '2.6' } as const;
 
+/** From Debian likewise. */
+export const RESTIC = { oldest: '0.14' } as const;
+
 /** From Go modules. The newest Kustomize wants a newer Go than is widely there. */
 export const HELM_3 = {
   version: 'v3.22.0',
