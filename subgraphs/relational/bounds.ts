@@ -122,6 +122,11 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   conditionDepth: { what: 'Their deepest nesting.', unit: 'levels', default: 5 },
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
+  collections: {
+    what: 'The most collections of documents that are looked through for what was meant by one that there is not.',
+    unit: 'collections',
+    default: 500,
+  },
   metadataKeys: {
     what: "The most keys of documents' metadata that are looked through for what was meant by one that none has.",
     unit: 'keys',

@@ -585,6 +585,8 @@ export interface RelationalDriver {
   versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
   /** Keys that metadata of the tenant's documents begins with, some where there are more. */
   metadataKeys(context: RequestContext, limit: number): Promise<string[]>;
+  /** The collections that documents are in. */
+  documentCollections(context: RequestContext, limit: number): Promise<string[]>;
   /** Of the tenant's documents that match: the commonest first, and those that are as common by code point. */
   documentFacets(
     context: RequestContext,

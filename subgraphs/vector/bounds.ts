@@ -277,6 +277,11 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
   conditions: { what: 'The most conditions in one filter.', unit: 'conditions', default: 100 },
   conditionDepth: { what: 'Their deepest nesting.', unit: 'levels', default: 5 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_048 },
+  collections: {
+    what: 'The most collections of chunks that are looked through for what was meant by one that there is not.',
+    unit: 'collections',
+    default: 500,
+  },
   metadataKeys: {
     what: "The most keys of chunks' metadata that are looked through for what was meant by one that none has.",
     unit: 'keys',

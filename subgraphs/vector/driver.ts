@@ -171,6 +171,8 @@ export interface VectorDriver {
 
   /** The keys that metadata of the tenant's chunks begins with; undefined where there is too much to look through. */
   metadataKeys(context: RequestContext): Promise<readonly string[] | undefined>;
+  /** The collections that documents of the tenant's chunks are in; undefined where they are too many to be told. */
+  documentCollections(context: RequestContext): Promise<readonly string[] | undefined>;
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
   health(): Promise<StoreHealth>;

@@ -300,6 +300,19 @@ export function testVectorDriver(
       expect(await store.driver.collectionInfo(as('stranger'))).toBeOneOf([undefined, expect.objectContaining(MODEL)]);
     });
 
+    test('tells the collections and the keys of metadata that the tenant has, and no other', async () => {
+      const names = await store.driver.documentCollections(as('large'));
+      expect([...names!].sort()).toEqual([...new Set(large.map(({ collection }) => collection))].sort());
+      expect((await store.driver.metadataKeys(as('large')))?.length).toBeGreaterThan(0);
+      expect(await store.driver.documentCollections(as('stranger'))).toEqual([]);
+      const driver = await store.fresh();
+      const [one, other] = corpus('x', 2, 10) as [ChunkVector, ChunkVector];
+      await driver.upsert(as('a'), [{ ...one, collection: 'mine' }], MODEL);
+      await driver.upsert(as('a.b'), [{ ...other, collection: 'a project’s' }], MODEL);
+      expect(await driver.documentCollections(as('a'))).toEqual(['mine']);
+      await driver.close();
+    });
+
     test('two tenants may use one id', async () => {
       const driver = await store.fresh();
       const [one, other] = [corpus('x', 1, 10)[0]!, corpus('x', 1, 11)[0]!];

@@ -22,6 +22,7 @@ export const disabledDriver: RelationalDriver = {
   countChunksOfDocuments: refuse,
   versionsOfAgents: refuse,
   metadataKeys: refuse,
+  documentCollections: refuse,
   documentFacets: refuse,
   indexing: refuse,
   upsertDocuments: refuse,

@@ -18,7 +18,7 @@ import {
   type SchemaParts,
 } from './entity.ts';
 import { sharesField } from './shares.ts';
-import { tellUnknownKeys } from './unknown-keys.ts';
+import { tellUnknown } from './unknown.ts';
 
 const surroundingArgument = (side: string): string =>
   `How many of those ${side} it: 0 to ${RELATIONAL.surrounding}; 1 when absent.`;
@@ -85,7 +85,7 @@ export function addDocuments(parts: SchemaParts): void {
     }),
   );
   rootItem(parts, 'Document', 'document', 'document');
-  rootList(parts, 'Document', 'documents', { whenEmpty: tellUnknownKeys });
+  rootList(parts, 'Document', 'documents', { whenEmpty: tellUnknown });
   const ofFile = belongingType(parts, 'Document', 'StoredObjectDocument', 'documents of a file');
   builder.objectField(stubs.StoredObject, 'documents', (t) =>
     listField(t as ObjectFields<{ key: string }>, parts, 'Document', 'objectKey', ofFile, {

@@ -32,7 +32,7 @@ import type { Loaders } from '../loaders.ts';
 import { columnOf, columnsOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/sort.ts';
-import type { tellUnknownKeys } from './unknown-keys.ts';
+import type { tellUnknown } from './unknown.ts';
 
 /** What documents are cut with. */
 export interface Cutting {
@@ -298,7 +298,7 @@ export function rootList<M extends ModelName>(
   }: {
     enums?: Parameters<typeof filterInput>[2];
     enumTypes?: Readonly<Record<string, unknown>>;
-    whenEmpty?: typeof tellUnknownKeys;
+    whenEmpty?: typeof tellUnknown;
   } = {},
 ): void {
   const { subgraph, builder, types, driver, loaders, inputs } = parts;
@@ -330,7 +330,7 @@ export function rootList<M extends ModelName>(
         const { size, from } = reader.page;
         if (size > 0 && from === undefined && Array.isArray(page.edges) && page.edges.length === 0) {
           noteForeignIds(condition, idTypes, info);
-          await whenEmpty?.(driver(), (args as ListArguments).where, context, info);
+          await whenEmpty?.(driver(), (args as ListArguments).where, condition, context, info);
         }
         return {
           ...page,

@@ -6,7 +6,7 @@ import type { DocumentFacets, MetadataKeyFacet, NameFacet, ValueFacet } from '..
 import { MODELS, type Model } from '../models/columns.ts';
 import { parseFilter } from '../models/filters.ts';
 import type { SchemaParts } from './entity.ts';
-import { tellUnknownKeys } from './unknown-keys.ts';
+import { tellUnknown } from './unknown.ts';
 
 const KEYS = { default: RELATIONAL.facetsDefault, max: RELATIONAL.facets };
 const VALUES = { default: RELATIONAL.facetValuesDefault, max: RELATIONAL.facetValues };
@@ -96,13 +96,14 @@ export function addFacets(parts: SchemaParts): void {
         }),
       },
       resolve: async (_, { where, first, values }, context, info) => {
-        const found = await driver().documentFacets(context, parseFilter(MODELS.Document as Model, where), {
+        const condition = parseFilter(MODELS.Document as Model, where);
+        const found = await driver().documentFacets(context, condition, {
           first: howMany('first', first, KEYS),
           values: howMany('values', values, VALUES),
           documents: RELATIONAL.facetDocuments,
           valueCharacters: RELATIONAL.facetValueCharacters,
         });
-        if (found.documents === 0) await tellUnknownKeys(driver(), where, context, info);
+        if (found.documents === 0) await tellUnknown(driver(), where, condition, context, info);
         return found;
       },
     }),

@@ -21,6 +21,7 @@ export const disabledVectors: VectorDriver = {
   removeDocuments: refuse,
   documentIds: refuse,
   metadataKeys: refuse,
+  documentCollections: refuse,
   collectionInfo: refuse,
   health: async () => ({ store: 'vector', state: 'disabled', detail: 'Set QDRANT_URL or DATABASE_URL.' }),
   close: async () => undefined,

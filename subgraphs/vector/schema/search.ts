@@ -2,7 +2,7 @@
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
-import { tellUnknownKeys } from '#subgraphs/shared/filters/unknown-keys.ts';
+import { tellUnknownCollections, tellUnknownKeys } from '#subgraphs/shared/filters/unknown.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
 import { connectionType, PAGE, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -257,7 +257,10 @@ export function addSearch(
         const asked = checkSearch(args as never, selects(info, ['totalCount']));
         const page = await loaders(context).search.load(asked);
         const isEmpty = asked.from === undefined && asked.page.size > 0 && page.edges.length === 0;
-        if (isEmpty) await tellUnknownKeys(args.where, info, async () => await deps.driver.metadataKeys(context));
+        if (isEmpty) {
+          await tellUnknownKeys(args.where, info, async () => await deps.driver.metadataKeys(context));
+          await tellUnknownCollections(asked.filter, info, async () => await deps.driver.documentCollections(context));
+        }
         if (isEmpty && requiredWords(asked.text, VECTOR.keywordTerms) !== undefined)
           noteHint(info, {
             message:

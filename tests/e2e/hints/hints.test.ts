@@ -66,6 +66,32 @@ test.each([
   expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], source: { eq: 'x' } })).toBeUndefined();
 });
 
+test.each([
+  ['documents', 'query ($where: DocumentFilter) { documents(where: $where) { nodes { id } } }'],
+  ['documentFacets', 'query ($where: DocumentFilter) { documentFacets(where: $where) { collections { name } } }'],
+  ['search', 'query ($where: SearchFilter) { search(query: "a", mode: VECTOR, where: $where) { nodes { id } } }'],
+])('a collection that there is not is told of %s', async (_, query) => {
+  const hintsOf = async (where: object): Promise<object[] | undefined> => {
+    const { answer } = await WAYS_IN['POST']!(server.url, { query, variables: { where } });
+    expect(answer.errors).toBeUndefined();
+    return (answer as { extensions?: { hints?: object[] } }).extensions?.hints;
+  };
+  const unknown = { message: 'There is no collection "defaults". Did you mean "default"?', suggestions: ['default'] };
+  expect(await hintsOf({ collection: { eq: 'defaults' } })).toMatchObject([unknown]);
+  expect(await hintsOf({ or: [{ collection: { in: ['defaults', 'default'] }, source: { eq: 'x' } }] })).toMatchObject([
+    unknown,
+  ]);
+  expect(await hintsOf({ collection: { eq: "' OR true --" } })).toMatchObject([{ suggestions: [] }]);
+  expect(await hintsOf({ collection: { eq: 'default' }, source: { eq: 'x' } })).toBeUndefined();
+  expect(await hintsOf({ collection: { ne: 'defaults' }, source: { eq: 'x' } })).toBeUndefined();
+});
+
+test('a collection that there is not is told of the argument of search, too', async () => {
+  const query = '{ search(query: "a", mode: VECTOR, collection: "Default") { nodes { id } } }';
+  const { answer } = await WAYS_IN['MCP']!(server.url, { query });
+  expect((answer as { extensions?: object }).extensions).toMatchObject({ hints: [{ path: ['search'], suggestions: ['default'] }] }); // prettier-ignore
+});
+
 test('of a name, a kind or a path that is not there is told which, and what may have been meant', async () => {
   const must = async (query: string) => {
     const { answer } = await WAYS_IN['POST']!(server.url, { query });

@@ -290,3 +290,16 @@ export const metadataKeys = async (postgres: Postgres, context: RequestContext, 
   );
   return rows.map(({ key }) => key);
 };
+
+export const documentCollections = async (
+  postgres: Postgres,
+  context: RequestContext,
+  limit: number,
+): Promise<string[]> => {
+  const rows = await postgres.read(
+    context,
+    statement(sql<{ name: string }>`SELECT DISTINCT collection AS name FROM relational.documents LIMIT ${limit}`),
+    { replica: true },
+  );
+  return rows.map(({ name }) => name);
+};

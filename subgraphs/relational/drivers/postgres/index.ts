@@ -76,6 +76,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     chunksAt: (...given) => documents.chunksAt(postgres, ...given),
     countChunksOfDocuments: (...given) => documents.countChunksOfDocuments(postgres, ...given),
     metadataKeys: (...given) => documents.metadataKeys(postgres, ...given),
+    documentCollections: (...given) => documents.documentCollections(postgres, ...given),
     documentFacets: (...given) => documentFacets(postgres, ...given),
     indexing: (...given) => documents.indexing(postgres, ...given),
     upsertDocuments: (...given) => documents.upsertDocuments(postgres, ...given),

@@ -226,6 +226,12 @@ export class PostgresVectors implements VectorDriver {
     return rows.length < VECTOR.metadataKeys ? rows.map(({ key }) => key) : undefined;
   }
 
+  async documentCollections(context: RequestContext): Promise<readonly string[] | undefined> {
+    const statement = statements.documentCollections(this.#collection, VECTOR.collections);
+    const rows = await this.#postgres.read(context, statement, { replica: true });
+    return rows.length < VECTOR.collections ? rows.map(({ name }) => name) : undefined;
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     const [row] = await this.#postgres.read(context, statements.readState(this.#collection, []));
     return row && { name: this.#collection, model: row.model, dimensions: row.dimensions };

@@ -296,6 +296,10 @@ export const metadataKeys = (collection: string, limit: number) =>
     SELECT DISTINCT jsonb_object_keys(c.metadata) AS key FROM vector.chunks c
     WHERE c.collection = ${collection} AND jsonb_typeof(c.metadata) = 'object' LIMIT ${limit}`);
 
+export const documentCollections = (collection: string, limit: number) =>
+  compile<{ name: string }>(sql`
+    SELECT DISTINCT c.document_collection AS name FROM vector.chunks c WHERE c.collection = ${collection} LIMIT ${limit}`);
+
 /**
  * Tenants that have this collection of another model, with chunks or without, and how far embedding it again is. For the system’s role.
  * @param models only of these. @default all

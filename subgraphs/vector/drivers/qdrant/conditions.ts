@@ -51,14 +51,32 @@ export class FilterConditions {
 
   /** The keys that metadata begins with; undefined where there is too much to look through. */
   async metadataKeys(context: RequestContext): Promise<readonly string[] | undefined> {
+    return await this.#namesIn(context, 'metadata', VECTOR.metadataKeys, (value) => Object.keys(value ?? {}));
+  }
+
+  /** The collections that documents are in; undefined likewise. */
+  async documentCollections(context: RequestContext): Promise<readonly string[] | undefined> {
+    return await this.#namesIn(context, PAYLOAD.collection, VECTOR.collections, (value) => [
+      String(value ?? DEFAULT_COLLECTION),
+    ]);
+  }
+
+  /** Not by facets, which older servers do not have. @param namesOf what the payload has under the key */
+  async #namesIn(
+    context: RequestContext,
+    key: string,
+    most: number,
+    namesOf: (value: object | undefined) => readonly string[],
+  ): Promise<readonly string[] | undefined> {
     const filter = within(context.principal.tenantId);
     if ((await this.#stored.count(context, filter)) > this.#most) return undefined;
-    const keys = new Set<string>();
-    for await (const points of this.#stored.pages(context, filter, ['metadata'])) {
-      for (const { payload } of points) for (const key of Object.keys(payload!['metadata'] ?? {})) keys.add(key);
-      if (keys.size >= VECTOR.metadataKeys) return undefined;
+    const names = new Set<string>();
+    for await (const points of this.#stored.pages(context, filter, [key])) {
+      for (const { payload } of points)
+        for (const name of namesOf(payload![key] as object | undefined)) names.add(name);
+      if (names.size >= most) return undefined;
     }
-    return [...keys];
+    return [...names];
   }
 
   async #conditionsOf(context: RequestContext, condition: Condition): Promise<Conditions | undefined> {

@@ -337,6 +337,11 @@ export class Generation {
     return await this.#filters.metadataKeys(context);
   }
 
+  async documentCollections(context: RequestContext): Promise<readonly string[] | undefined> {
+    await this.chunks.known(context);
+    return await this.#filters.documentCollections(context);
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     return await this.chunks.info(context);
   }

@@ -154,6 +154,10 @@ export class QdrantVectors implements VectorDriver {
     return await this.#read(context, (current) => current.metadataKeys(context));
   }
 
+  async documentCollections(context: RequestContext): Promise<readonly string[] | undefined> {
+    return await this.#read(context, (current) => current.documentCollections(context));
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     return await this.#read(context, (current) => current.collectionInfo(context));
   }

@@ -1,6 +1,8 @@
-/** Tells of keys that no metadata has: an empty list looks the same for a key that is misspelt. */
+/** Tells of keys that no metadata has, and of collections that there are not: an empty list looks the same for one that is misspelt. */
 import type { GraphQLResolveInfo } from 'graphql';
 import { noteHint, unknownName, type Hint } from '../hints.ts';
+import type { Condition } from './condition.ts';
+import { valuesNamed } from './named.ts';
 
 /**
  * Notes a hint for each key that a filter names and nothing has. Never fails: a hint is no reason for an error.
@@ -18,6 +20,23 @@ export async function tellUnknownKeys(
     const known = await read();
     if (known === undefined) return;
     for (const key of named) if (!known.includes(key)) noteHint(info, unknownKey(key, known));
+  } catch {
+    // The store has failed since it answered.
+  }
+}
+
+/** The same of collections of documents. */
+export async function tellUnknownCollections(
+  where: Condition | undefined,
+  info: GraphQLResolveInfo,
+  read: () => Promise<readonly string[] | undefined>,
+): Promise<void> {
+  const named = new Set(valuesNamed(where, 'collection').map(String));
+  if (named.size === 0) return;
+  try {
+    const known = await read();
+    if (known === undefined) return;
+    for (const name of named) if (!known.includes(name)) noteHint(info, unknownName('collection', name, known));
   } catch {
     // The store has failed since it answered.
   }
