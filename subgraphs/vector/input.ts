@@ -100,26 +100,28 @@ export function checkFilter(
  * document of one chunk, which has the fact's id, and for a source the user whose alone it is.
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function checkFactFilter(
+export const checkFactFilter = (
   { principal }: RequestContext,
   where: FactFilterShape | null | undefined,
-): Condition | undefined {
-  const filter = parseFilter(ID_RULES, where);
-  if (seesEveryUser(principal, 'memory:all')) return filter;
-  return bothOf(filter, { kind: 'in', column: 'source', values: ['', principal.subject] });
-}
+): Condition | undefined =>
+  ofUsers(where, seesEveryUser(principal, 'memory:all') ? undefined : ['', principal.subject]);
 
 /**
  * The same of messages, of which the caller's own are let through: they are kept as facts are, and all are a user's.
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function checkMessageFilter(
+export const checkMessageFilter = (
   { principal }: RequestContext,
   where: FactFilterShape | null | undefined,
+): Condition | undefined => ofUsers(where, seesEveryUser(principal, 'sessions:all') ? undefined : [principal.subject]);
+
+/** @param users whose alone are let through; undefined for all */
+function ofUsers(
+  where: FactFilterShape | null | undefined,
+  users: readonly string[] | undefined,
 ): Condition | undefined {
   const filter = parseFilter(ID_RULES, where);
-  if (seesEveryUser(principal, 'sessions:all')) return filter;
-  return bothOf(filter, { kind: 'compare', column: 'source', operator: '=', value: principal.subject });
+  return users === undefined ? filter : bothOf(filter, { kind: 'in', column: 'source', values: users });
 }
 
 /** What lets through what both do. */

@@ -4,39 +4,42 @@ import { noteHint, unknownName, type Hint } from '../hints.ts';
 import type { Condition } from './condition.ts';
 import { valuesNamed } from './named.ts';
 
+/** What there is; undefined where that is too much to be told. */
+type Read = () => Promise<readonly string[] | undefined>;
+
 /**
  * Notes a hint for each key that a filter names and nothing has. Never fails: a hint is no reason for an error.
  * @param where a filter whose `metadata` has paths
- * @param read the keys that there are; undefined where they are too many to be told
+ * @param read the keys that there are
  */
-export async function tellUnknownKeys(
+export const tellUnknownKeys = (
   where: object | null | undefined,
   info: GraphQLResolveInfo,
-  read: () => Promise<readonly string[] | undefined>,
-): Promise<void> {
-  const named = new Set(keysNamed(where ?? {}));
-  if (named.size === 0) return;
-  try {
-    const known = await read();
-    if (known === undefined) return;
-    for (const key of named) if (!known.includes(key)) noteHint(info, unknownKey(key, known));
-  } catch {
-    // The store has failed since it answered.
-  }
-}
+  read: Read,
+): Promise<void> => tellUnknown(keysNamed(where ?? {}), info, read, unknownKey);
 
-/** The same of collections of documents. */
-export async function tellUnknownCollections(
+/** The same of collections of documents. @param read those that there are */
+export const tellUnknownCollections = (
   where: Condition | undefined,
   info: GraphQLResolveInfo,
-  read: () => Promise<readonly string[] | undefined>,
+  read: Read,
+): Promise<void> =>
+  tellUnknown(valuesNamed(where, 'collection').map(String), info, read, (name, known) =>
+    unknownName('collection', name, known),
+  );
+
+async function tellUnknown(
+  given: readonly string[],
+  info: GraphQLResolveInfo,
+  read: Read,
+  hintOf: (name: string, known: readonly string[]) => Omit<Hint, 'path'>,
 ): Promise<void> {
-  const named = new Set(valuesNamed(where, 'collection').map(String));
+  const named = new Set(given);
   if (named.size === 0) return;
   try {
     const known = await read();
     if (known === undefined) return;
-    for (const name of named) if (!known.includes(name)) noteHint(info, unknownName('collection', name, known));
+    for (const name of named) if (!known.includes(name)) noteHint(info, hintOf(name, known));
   } catch {
     // The store has failed since it answered.
   }

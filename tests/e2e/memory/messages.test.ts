@@ -132,28 +132,29 @@ test('as a tool, of one conversation or of all', async () => {
     expect(await tool(ANN, wrong)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
 });
 
-test('is gone from the vector store with its session', async () => {
+test.each([
+  [
+    'is deleted',
+    async (id: string) => {
+      await ask(BEN, 'mutation ($id: ID!) { deleteSession(input: { id: $id }) { deletedIds } }', { id });
+    },
+  ],
+  [
+    'has lasted long enough',
+    async (id: string) => {
+      await database.query(`UPDATE relational.sessions SET updated_at = now() - interval '8 days' WHERE id = $1`, [id]);
+      const postgres = new Postgres({ url: server.databaseUrl });
+      const retention = new SessionRetention(await createPostgresDriver(postgres), { days: 7 });
+      await retention.sweep().finally(() => postgres.close());
+    },
+  ],
+])('is gone from the vector store with a session that %s', async (_, end) => {
   const gone = await said(BEN, 'otters', 'An otter lives under the pier.');
   await delivered(server);
   const near = 'query ($id: ID!) { similarMessages(query: "otter", where: { id: { eq: $id } }) { totalCount } }';
   const count = async () => (await ask(SERVICE, near, { id: gone.messages[0] })).similarMessages.totalCount;
   expect(await count()).toBe(1);
-  await ask(BEN, 'mutation ($id: ID!) { deleteSession(input: { id: $id }) { deletedIds } }', { id: gone.id });
-  await delivered(server);
-  expect(await count()).toBe(0);
-});
-
-test('is gone from the vector store with a session that has lasted long enough', async () => {
-  const gone = await said(BEN, 'seals', 'A seal sleeps on the slipway.');
-  await delivered(server);
-  const near = 'query ($id: ID!) { similarMessages(query: "seal", where: { id: { eq: $id } }) { totalCount } }';
-  const count = async () => (await ask(SERVICE, near, { id: gone.messages[0] })).similarMessages.totalCount;
-  expect(await count()).toBe(1);
-  await database.query(`UPDATE relational.sessions SET updated_at = now() - interval '8 days' WHERE id = $1`, [
-    gone.id,
-  ]);
-  const postgres = new Postgres({ url: server.databaseUrl });
-  await new SessionRetention(await createPostgresDriver(postgres), { days: 7 }).sweep().finally(() => postgres.close());
+  await end(gone.id);
   await delivered(server);
   expect(await count()).toBe(0);
   expect((await database.query('SELECT FROM relational.messages WHERE session_id = $1', [gone.id])).rows).toEqual([]);
