@@ -21,17 +21,23 @@ export const argumentsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
     }
   });
 
-/** Them as JSON Schema, without `$schema`, which some models' servers refuse among parameters, and what holds of all anyway. Others may come, which is what JSON Schema takes for granted. */
+/**
+ * Them as JSON Schema of 2020-12, without `$schema`, which some models' servers refuse among parameters and the Model Context Protocol
+ * takes for granted, and without what holds of all anyway: each of these words is sent to a model on each turn.
+ */
 export function parametersOf(input: z.ZodType): JsonSchema {
-  const { $schema: _, ...schema } = z.toJSONSchema(input, {
+  const {
+    $schema: _,
+    additionalProperties,
+    ...schema
+  } = z.toJSONSchema(input, {
     io: 'input',
     override: ({ jsonSchema }) => {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       delete jsonSchema.propertyNames;
-      if (isDeepStrictEqual(jsonSchema.additionalProperties, {})) delete jsonSchema.additionalProperties;
     },
   });
-  return schema;
+  return isDeepStrictEqual(additionalProperties, {}) ? schema : { ...schema, additionalProperties };
 }
 
 /** What other interfaces call how many are asked for. */

@@ -33,7 +33,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 const STRING = { type: 'string' } as const;
 /** As GraphQL has them: whoever reads a list of tools knows what else is in one. */
-const ERRORS = { type: 'array', items: { type: 'object', required: ['message'] } } as const;
+const ERRORS = { type: 'array', items: { type: 'object' } } as const;
 /** What is longer than a page, or no data at all: `next` says how to go on, `nextOffset` is the `offset` of the page behind it. */
 const TEXT = { text: STRING, next: STRING, nextOffset: { type: 'integer' } } as const;
 

@@ -33,7 +33,7 @@ export function addTools(
   }
 }
 
-/** What is checked as it is and told as elsewhere: each of these words is sent to a model on each turn. */
+/** What is checked as it is, and told as function calling tells it. */
 const asked = (input: AgentTool['input']): StandardSchemaWithJSON<Record<string, unknown>> => {
   const schema = parametersOf(input);
   return {
